@@ -1,0 +1,39 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { variableOf } from '../../src/action/input-table.ts'
+import type { Environment } from '../../src/plan/environment.ts'
+
+/** A fresh folder with these files in it. */
+export function folderWith(files: Readonly<Record<string, string>> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), 'given-'))
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), text)
+  }
+  return folder
+}
+
+/** The variables that a runner makes from `with:`. */
+export function withInputs(inputs: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(inputs).map(([name, value]) => [variableOf(name), value]))
+}
+
+/** A push to the default branch, in a workspace with a Dockerfile. */
+export function environment(change: Partial<Environment> = {}): Environment {
+  return {
+    event: 'push',
+    ref: 'refs/heads/main',
+    sha: '90dd603000000000000000000000000000000000',
+    repository: 'acme/api',
+    serverUrl: 'https://github.com',
+    defaultBranch: 'main',
+    actor: 'octocat',
+    about: { title: 'api', description: '', url: '', license: '' },
+    committed: '',
+    workspace: folderWith({ Dockerfile: 'FROM scratch\n' }),
+    searchPath: '',
+    reportDirectory: tmpdir(),
+    ...change,
+  }
+}

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { copyGraph } from '../../src/content/copy.ts'
+import { type MemoryStore, memoryStore, putImage, putIndex } from '../support/memory-store.ts'
+
+const never = new AbortController().signal
+
+function twoPlatforms(source: MemoryStore) {
+  return putIndex(source, [putImage(source, 'amd64', ['shared', 'amd64']), putImage(source, 'arm64', ['shared', 'arm64'])])
+}
+
+test('copyGraph pushes children before their parents', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  const root = putIndex(source, [putImage(source, 'amd64', ['one'])])
+  await copyGraph(root, { source, target, signal: never })
+  expect(target.log.slice(0, 2).toSorted()).toEqual(['push config', 'push layer'])
+  expect(target.log.slice(2)).toEqual(['push manifest', 'push index'])
+})
+
+test('copyGraph copies content shared by two platforms once', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  const copied = await copyGraph(twoPlatforms(source), { source, target, signal: never })
+  expect(target.log.filter((line) => line === 'push layer')).toHaveLength(3)
+  expect(copied).toHaveLength(8)
+})
+
+test('copyGraph copies one layer, its config and its manifests when one layer changed', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  await copyGraph(twoPlatforms(source), { source, target, signal: never })
+  target.log.length = 0
+  const changed = putIndex(source, [putImage(source, 'amd64', ['shared', 'new']), putImage(source, 'arm64', ['shared', 'arm64'])])
+  await copyGraph(changed, { source, target, signal: never })
+  // The config of this sample says nothing about its layers, so it is the same one.
+  expect(target.log).toEqual(['push layer', 'push manifest', 'push index'])
+})
+
+test('copyGraph looks at nothing below a manifest that is there', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  const root = twoPlatforms(source)
+  await copyGraph(root, { source, target, signal: never })
+  source.fetched.length = 0
+  const copied = await copyGraph(root, { source, target, signal: never })
+  expect(copied).toEqual([{ descriptor: root, status: 'present' }])
+  expect(source.fetched).toEqual([])
+})
+
+test('copyGraph pushes no manifest when a layer fails, and throws the reason of that layer', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  target.before = (verb, subject) => {
+    if (verb === 'push' && subject === 'layer') throw new Error('the disk is full')
+  }
+  await expect(copyGraph(twoPlatforms(source), { source, target, signal: never })).rejects.toThrow('the disk is full')
+  expect(target.log.filter((line) => line !== 'push config')).toEqual([])
+})
+
+test('copyGraph begins nothing new once something has failed', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  const root = putImage(source, 'amd64', Array.from({ length: 50 }, (_, index) => `layer ${index}`))
+  let asked = 0
+  target.before = async (verb) => {
+    if (verb !== 'push') return
+    asked += 1
+    if (asked === 1) throw new Error('gone')
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  await expect(copyGraph(root, { source, target, signal: never })).rejects.toThrow('gone')
+  expect(target.log).not.toContain('push manifest')
+})
+
+test('copyGraph stops when the step is cancelled', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  const cancel = new AbortController()
+  target.before = (verb) => {
+    if (verb === 'push') cancel.abort(new Error('cancelled'))
+  }
+  await expect(copyGraph(twoPlatforms(source), { source, target, signal: cancel.signal })).rejects.toThrow('cancelled')
+  expect(target.log).not.toContain('push index')
+})
+
+test('copyGraph refuses a manifest whose bytes are not what the descriptor says', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  const root = { ...twoPlatforms(source) }
+  const wrong = { ...root, size: root.size - 1 }
+  await expect(copyGraph(wrong, { source, target, signal: never })).rejects.toMatchObject({ code: 'CONTENT_INVALID' })
+  expect(target.log).toEqual([])
+})

@@ -1,0 +1,234 @@
+import { readFile, truncate, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { need, requirePart, trivyDatabase } from '../../scripts/part/index.ts'
+import { digestOf } from '../../src/image/digest.ts'
+import { type Gate, SEVERITIES } from '../../src/plan/request.ts'
+import { parseFindings } from '../../src/scan/findings.ts'
+import { type ScanRequest, scanImage } from '../../src/scan/scan.ts'
+import { scanReport } from '../../src/scan/scan-report.ts'
+import { judge, refusalError } from '../../src/scan/verdict.ts'
+import { FALSE_TOKEN, SAMPLES, type SampleName, sample } from '../scan/samples.ts'
+import { failure, GATE, temporary, type World, world } from '../scan/world.ts'
+import { type InProcessRegistry, startRegistry } from '../support/registry/server.ts'
+import { blobPath, type SampleLayout, type SamplePlatform, tarOf, writeSampleLayout } from '../support/sample-layout.ts'
+
+const ready = await need(['trivy', 'trivy-db'])
+
+describe.skipIf(!ready)('a scan with the real Trivy', () => {
+  let registry: InProcessRegistry
+  let trivyPath: string
+
+  beforeAll(async () => {
+    trivyPath = await requirePart('trivy')
+    registry = await startRegistry()
+    putDatabase(registry, await readDatabase())
+  })
+  afterAll(() => registry.stop())
+
+  const gate = (changes: Partial<Gate> = {}): Gate => ({
+    ...GATE,
+    trivyPath,
+    databases: [`${registry.host}/trivy-db`],
+    ...changes,
+  })
+
+  async function scanOf(platforms: readonly SamplePlatform[], changes: Partial<Gate> = {}) {
+    return scanLayout(await layoutOf(platforms), gate(changes))
+  }
+
+  test('passes a clean image, and knows how old the database is', async () => {
+    const { scan, layout, edges } = await scanOf([sample('clean', 'linux/amd64'), sample('clean', 'linux/arm64')])
+    expect(judge(layout.root, scan, gate())).toMatchObject({ pass: true, image: { decision: 'passed' } })
+    expect(scan.scanner).toMatch(/^trivy 0\.74\./)
+    expect(scan.database).toMatchObject({ source: `${registry.host}/trivy-db:2`, ageHours: 2 })
+    expect(edges.commands.every((command) => Object.keys(command.env).join() === 'HOME,TMPDIR')).toBe(true)
+  })
+
+  test('refuses an image that is vulnerable in its second platform only', async () => {
+    const { scan, layout } = await scanOf([sample('clean', 'linux/amd64'), sample('vulnerable', 'linux/arm64')])
+    const verdict = judge(layout.root, scan, gate())
+    expect(verdict).toMatchObject({ pass: false, blocking: [{ id: 'CVE-2019-14697', platforms: ['linux/arm64'] }] })
+    expect(scanReport(scan, verdict)).toMatchObject({
+      result: 'findings',
+      decision: 'refused',
+      platforms: [{ counts: { CRITICAL: 0, HIGH: 0 } }, { counts: { CRITICAL: 1, HIGH: 0 } }],
+      total: { CRITICAL: 1, HIGH: 0 },
+    })
+    if (!verdict.pass)
+      expect(refusalError(verdict, gate()).message).toContain('musl 1.1.19-r2 → 1.1.22-r3 (linux/arm64)')
+  })
+
+  test('passes an image from scratch', async () => {
+    const { scan, layout } = await scanOf([sample('scratch')])
+    expect(judge(layout.root, scan, gate()).pass).toBe(true)
+  })
+
+  test.each<[SampleName, string]>([
+    ['secret-in-env', 'image configuration'],
+    ['deleted-secret', '/app/.env'],
+  ])('refuses %s, and says nowhere what the secret is', async (name, file) => {
+    const { scan, layout, edges } = await scanOf([sample(name)])
+    const verdict = judge(layout.root, scan, gate())
+    expect(verdict).toMatchObject({ pass: false, blocking: [{ kind: 'secret', id: 'github-pat', file }] })
+    const told = JSON.stringify([scan, verdict, scanReport(scan, verdict), edges.said, edges.commands])
+    for (const piece of [FALSE_TOKEN, FALSE_TOKEN.slice(4), FALSE_TOKEN.slice(-8)]) expect(told).not.toContain(piece)
+  })
+
+  test('passes what has no fix when that is ignored, and keeps listing it', async () => {
+    const { scan, layout } = await scanOf([sample('unfixed')], { ignoreUnfixed: true })
+    expect(judge(layout.root, scan, gate()).pass).toBe(false)
+    const verdict = judge(layout.root, scan, gate({ ignoreUnfixed: true }))
+    expect(verdict.pass).toBe(true)
+    expect(scanReport(scan, verdict)).toMatchObject({ result: 'clean', findings: [{ id: 'CVE-2021-3712', fixed: '' }] })
+  })
+
+  test('counts as Trivy itself does with its own --ignore-unfixed', async () => {
+    const { scan } = await scanOf([sample('several')], { ignoreUnfixed: true, severities: SEVERITIES })
+    const [platform] = scanReport(
+      scan,
+      judge(scan.asked[0]?.manifest ?? never(), scan, gate({ scan: 'report' })),
+    ).platforms
+    expect(platform?.counts).toEqual({ CRITICAL: 1, HIGH: 0, MEDIUM: 1, LOW: 1, UNKNOWN: 0 })
+  })
+
+  test('sees only the levels that were asked for', async () => {
+    const { scan } = await scanOf([sample('several')], { severities: ['MEDIUM'] })
+    expect(scan.platforms[0]?.findings).toMatchObject([{ id: 'CVE-2019-1549', severity: 'MEDIUM' }])
+  })
+
+  test('takes a truncated layer for broken', async () => {
+    const layout = await layoutOf([sample('clean', 'linux/amd64'), sample('clean', 'linux/arm64')])
+    const [layer] = layout.platforms[1]?.layers ?? []
+    if (layer === undefined) return never()
+    await truncate(blobPath(layout.directory, layer.digest), 40)
+    expect(await failure(scanLayout(layout, gate()))).toMatchObject({ code: 'SCAN_BROKEN' })
+  })
+
+  test('takes an image with a jar for broken, not for clean, when there is no Java database', async () => {
+    const jar = { files: { 'app/a.jar': Buffer.from([80, 75, 5, 6, ...Array(18).fill(0)]) } }
+    const error = await failure(scanOf([{ platform: 'linux/amd64', layers: [jar] }]))
+    expect(error).toMatchObject({ code: 'SCAN_BROKEN', message: expect.stringContaining('Java DB') })
+  })
+
+  test('reads a layout and works in a folder with @ and : in their names', async () => {
+    const layout = await layoutOf([sample('vulnerable')], 'odd@name:1-')
+    const edges = await world({ directory: await temporary('od@d:2-') })
+    const scan = await scanImage(requestFor(layout, gate()), edges)
+    expect(scan.platforms[0]?.findings).toHaveLength(1)
+  })
+
+  test('obeys no configuration of the folder that the step runs in', async () => {
+    const workspace = await temporary()
+    const before = process.cwd()
+    onTestFinished(() => process.chdir(before))
+    await writeFile(join(workspace, 'trivy.yaml'), 'severity: [LOW]\nscan: { scanners: [misconfig] }\n')
+    await writeFile(join(workspace, '.trivyignore'), 'CVE-2019-14697\n')
+    process.chdir(workspace)
+    const { scan } = await scanOf([sample('vulnerable')])
+    expect(scan.platforms[0]?.findings).toHaveLength(1)
+  })
+
+  test('goes on to the next repository when one refuses, resets, is not there or is silent', async () => {
+    const silent = createServer((socket) => void socket.on('error', () => undefined))
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void silent.close())
+    const port = (silent.address() as { port: number }).port
+    const broken = await startRegistry()
+    onTestFinished(() => broken.stop())
+    putDatabase(broken, Buffer.from('no archive at all'))
+    const databases = [
+      `${registry.host}/no-such`,
+      '127.0.0.1:1/refused',
+      `127.0.0.1:${port}/silent`,
+      `${broken.host}/trivy-db`,
+      `${registry.host}/trivy-db`,
+    ]
+    const layout = await layoutOf([sample('vulnerable')])
+    const { scan, edges } = await scanLayout(layout, gate({ databases }), { databaseMs: 2000, scanMs: 60_000 })
+    expect(scan.database.source).toBe(`${registry.host}/trivy-db:2`)
+    expect(scan.platforms[0]?.findings).toHaveLength(1)
+    expect(edges.said.filter((line) => line.includes('could not be had'))).toHaveLength(4)
+  })
+
+  test('fails with every reason when all repositories refuse', async () => {
+    const databases = [`${registry.host}/no-such`, '127.0.0.1:1/refused']
+    const error = await failure(scanOf([sample('clean')], { databases }))
+    expect(error.code).toBe('SCAN_DATABASE')
+    expect(error.message).toMatch(/no-such:2: .*NAME_UNKNOWN.*\n {2}127\.0\.0\.1:1\/refused:2: .*connection refused/)
+  })
+
+  test.each(Object.keys(SAMPLES) as SampleName[])('says about %s what was recorded of it', async (name) => {
+    const { scan } = await scanOf([sample(name)], { severities: SEVERITIES })
+    const text = await readFile(join(import.meta.dirname, '../fixtures/trivy', `${name}.json`), 'utf8')
+    const [asked] = scan.asked
+    if (asked === undefined) return never()
+    const expected = {
+      platform: asked.platform,
+      config: asked.config.digest,
+      input: 'linux-amd64',
+      severities: SEVERITIES,
+    }
+    expect(scan.platforms).toEqual([parseFindings(text, expected)])
+  })
+})
+
+async function layoutOf(platforms: readonly SamplePlatform[], prefix = 'layout-'): Promise<SampleLayout> {
+  return writeSampleLayout(await temporary(prefix), { platforms, attestations: platforms.length > 1 })
+}
+
+async function scanLayout(layout: SampleLayout, gate: Gate, limits?: ScanRequest['limits']) {
+  const edges: World = await world()
+  // Where the database's date comes from, two hours before.
+  const clock = { ...edges.clock, now: () => new Date(DATABASE_DATE.getTime() + 2 * 3_600_000) }
+  const request = requestFor(layout, gate)
+  const scan = await scanImage(limits === undefined ? request : { ...request, limits }, { ...edges, clock })
+  return { scan, layout, edges }
+}
+
+function requestFor(layout: SampleLayout, gate: Gate): ScanRequest {
+  return { layoutDirectory: layout.directory, platforms: layout.platforms, gate, workspace: '/', searchPath: '' }
+}
+
+const DATABASE_DATE = new Date('2026-11-20T06:00:00Z')
+
+/** The small database as the archive that its makers publish, with a date of ours and never asked to be renewed. */
+async function readDatabase(): Promise<Buffer> {
+  const folder = join(await trivyDatabase(), 'db')
+  const metadata = {
+    Version: 2,
+    NextUpdate: '2099-01-01T00:00:00Z',
+    UpdatedAt: DATABASE_DATE,
+    DownloadedAt: '0001-01-01T00:00:00Z',
+  }
+  return gzipSync(
+    tarOf({ 'trivy.db': await readFile(join(folder, 'trivy.db')), 'metadata.json': JSON.stringify(metadata) }),
+  )
+}
+
+function putDatabase(registry: InProcessRegistry, layer: Buffer): void {
+  const config = Buffer.from('{}')
+  const describe = (mediaType: string, bytes: Buffer, more = {}) => ({
+    mediaType,
+    digest: digestOf(bytes),
+    size: bytes.length,
+    ...more,
+  })
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config: describe('application/vnd.aquasec.trivy.config.v1+json', config),
+    layers: [
+      describe('application/vnd.aquasec.trivy.db.layer.v1.tar+gzip', layer, {
+        annotations: { 'org.opencontainers.image.title': 'db.tar.gz' },
+      }),
+    ],
+  }
+  registry.put('trivy-db', { manifest, blobs: [config, layer], tag: '2' })
+}
+
+function never(): never {
+  throw new Error('the sample is not what the test needs')
+}

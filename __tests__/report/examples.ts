@@ -1,0 +1,220 @@
+import { digestOf } from '../../src/image/digest.ts'
+import type { ReferenceReport, Report, ReportedFinding } from '../../src/report/report.ts'
+
+/** Reports as the stories tell them; summary, outputs and schema are tested with the same ones. */
+
+export const LIVE = digestOf('the image of this run')
+export const OLD = digestOf('the image of 1.4.1')
+const AMD = digestOf('amd64')
+const ARM = digestOf('arm64')
+
+const TAGS = ['1.4.2', '1.4.2-90dd603', 'latest']
+const REPOSITORIES = ['ghcr.io/acme/api', 'docker.io/acme/api']
+
+export const PUBLISHED: Report = {
+  schema: 1,
+  mode: 'publish',
+  result: 'published',
+  reason: '',
+  digest: LIVE,
+  version: '1.4.2',
+  tags: REPOSITORIES.flatMap((repository) => TAGS.map((tag) => `${repository}:${tag}`)),
+  tagNames: TAGS,
+  labels: { 'org.opencontainers.image.title': 'api', 'org.opencontainers.image.version': '1.4.2' },
+  annotations: { 'org.opencontainers.image.title': 'api' },
+  platforms: [
+    { platform: 'linux/amd64', digest: AMD, bytes: 44_100_000 },
+    { platform: 'linux/arm64', digest: ARM, bytes: 43_900_000 },
+  ],
+  references: REPOSITORIES.flatMap((repository) => TAGS.map((tag) => reference(repository, tag))),
+  registries: [
+    {
+      registry: 'ghcr.io',
+      repository: 'acme/api',
+      uploaded: { blobs: 3, bytes: 4_100_000 },
+      present: { blobs: 8, bytes: 75_900_000 },
+      mounted: { blobs: 1, bytes: 8_000_000 },
+      requests: { HEAD: 18, POST: 3, PUT: 9 },
+      retries: 1,
+      milliseconds: 2300,
+    },
+    {
+      registry: 'docker.io',
+      repository: 'acme/api',
+      uploaded: { blobs: 12, bytes: 88_000_000 },
+      present: { blobs: 0, bytes: 0 },
+      mounted: { blobs: 0, bytes: 0 },
+      requests: { HEAD: 18, POST: 12, PUT: 18 },
+      retries: 0,
+      milliseconds: 4100,
+    },
+  ],
+  scan: {
+    result: 'clean',
+    decision: 'passed',
+    platforms: [
+      { platform: 'linux/amd64', counts: { CRITICAL: 0, HIGH: 0 } },
+      { platform: 'linux/arm64', counts: { CRITICAL: 0, HIGH: 0 } },
+    ],
+    total: { CRITICAL: 0, HIGH: 0 },
+    findings: [],
+    database: { source: 'ghcr.io/aquasecurity/trivy-db:2', updated: '2026-11-21T00:10:00Z', ageHours: 3 },
+    scanner: 'trivy 0.74.0',
+  },
+  rateLimits: [
+    { registry: 'docker.io', identity: '203.0.113.7', limit: 200, remaining: 187, needed: 2, windowSeconds: 21_600 },
+  ],
+  phases: [
+    { name: 'survey', milliseconds: 400 },
+    { name: 'build', milliseconds: 41_200 },
+    { name: 'scan', milliseconds: 6100 },
+    { name: 'upload', milliseconds: 4100 },
+    { name: 'tags', milliseconds: 600 },
+  ],
+}
+
+export const UNCHANGED: Report = {
+  ...PUBLISHED,
+  result: 'unchanged',
+  reason: 'all 6 references show this image already',
+  references: PUBLISHED.references.map((one) => ({ ...one, before: LIVE, outcome: 'unchanged' })),
+  registries: PUBLISHED.registries.map((one) => ({
+    ...one,
+    uploaded: { blobs: 0, bytes: 0 },
+    mounted: { blobs: 0, bytes: 0 },
+    present: { blobs: 12, bytes: 88_000_000 },
+  })),
+}
+
+export const REFUSED: Report = {
+  ...PUBLISHED,
+  result: 'refused',
+  reason: '',
+  references: PUBLISHED.references.map((one) => ({ ...one, digest: one.before, outcome: 'refused' })),
+  registries: [],
+  scan: {
+    ...PUBLISHED.scan,
+    result: 'findings',
+    decision: 'refused',
+    platforms: [
+      { platform: 'linux/amd64', counts: { CRITICAL: 0, HIGH: 1 } },
+      { platform: 'linux/arm64', counts: { CRITICAL: 1, HIGH: 12 } },
+    ],
+    total: { CRITICAL: 1, HIGH: 13 },
+    findings: [...Array.from({ length: 12 }, (_, index) => finding(index)), critical(), secret()],
+  },
+  failure: {
+    code: 'SCAN_FINDINGS',
+    message: '14 findings of HIGH or above stop this publish; nothing was written to any registry',
+    hint: 'Update the packages named above, or set `scan: report` to publish with known findings.',
+  },
+}
+
+export const NOT_PUSHED: Report = {
+  ...PUBLISHED,
+  result: 'not-pushed',
+  reason: 'pull requests build and scan, and push nothing (`push: auto`)',
+  references: PUBLISHED.references.map((one) => ({ ...one, outcome: 'planned' })),
+  registries: [],
+}
+
+export const DRY_RUN: Report = { ...NOT_PUSHED, result: 'dry-run', reason: '' }
+
+export const WITH_KNOWN_FINDINGS: Report = {
+  ...PUBLISHED,
+  scan: { ...REFUSED.scan, decision: 'reported' },
+}
+
+export const PARTLY: Report = {
+  ...PUBLISHED,
+  result: 'failed',
+  references: PUBLISHED.references.map((one, index) =>
+    index < 4 ? one : { ...one, digest: one.before, outcome: 'failed', reason: 'docker.io answered 503 five times' },
+  ),
+  failure: {
+    code: 'PARTLY_PUBLISHED',
+    message: 'docker.io took 1 of 3 tags of acme/api and then answered 503 five times; ghcr.io is complete',
+    hint: 'Run the step again: it finishes what is missing and leaves the rest as it is.',
+  },
+}
+
+export const FAILED_EARLY: Report = {
+  ...PUBLISHED,
+  result: 'failed',
+  digest: '',
+  version: '1.4.2',
+  platforms: [],
+  references: [],
+  registries: [],
+  scan: { result: 'not-scanned', decision: '', platforms: [], total: {}, findings: [], scanner: '' },
+  rateLimits: [],
+  phases: [{ name: 'survey', milliseconds: 350 }],
+  failure: {
+    code: 'PUSH_DENIED',
+    message: 'ghcr.io/acme/api: this token may pull and not push',
+    hint: 'Add `packages: write` to the permissions of the job.',
+  },
+}
+
+export const EXAMPLES = {
+  PUBLISHED,
+  UNCHANGED,
+  REFUSED,
+  NOT_PUSHED,
+  DRY_RUN,
+  WITH_KNOWN_FINDINGS,
+  PARTLY,
+  FAILED_EARLY,
+} as const satisfies Record<string, Report>
+
+function reference(repository: string, tag: string): ReferenceReport {
+  const moves = tag === 'latest'
+  return {
+    reference: `${repository}:${tag}`,
+    kind: moves ? 'moving' : 'fixed',
+    before: moves ? OLD : null,
+    digest: LIVE,
+    outcome: moves ? 'moved' : 'created',
+    reason: '',
+  }
+}
+
+function finding(index: number): ReportedFinding {
+  const id = `CVE-2026-20${index + 10}`
+  return {
+    id,
+    severity: 'HIGH',
+    kind: 'vulnerability',
+    subject: `libexample${index}`,
+    installed: `1.${index}.0-r0`,
+    fixed: index % 3 === 0 ? '' : `1.${index}.1-r0`,
+    title: `libexample${index}: out-of-bounds read`,
+    url: `https://avd.aquasec.com/nvd/${id.toLowerCase()}`,
+    platforms: index === 0 ? ['linux/amd64', 'linux/arm64'] : ['linux/arm64'],
+  }
+}
+
+function critical(): ReportedFinding {
+  return {
+    ...finding(50),
+    id: 'CVE-2026-1234',
+    severity: 'CRITICAL',
+    subject: 'openssl',
+    installed: '3.0.11',
+    fixed: '3.0.13',
+  }
+}
+
+function secret(): ReportedFinding {
+  return {
+    id: 'github-pat',
+    severity: 'CRITICAL',
+    kind: 'secret',
+    subject: 'app/config/deploy.env',
+    installed: '',
+    fixed: '',
+    title: 'GitHub Personal Access Token',
+    url: '',
+    platforms: ['linux/amd64', 'linux/arm64'],
+  }
+}

@@ -1,0 +1,35 @@
+/** How this registry reads the spec where the spec leaves a choice, or where a real registry departs from it. */
+export type Rules = {
+  /** Refuse a manifest whose blobs or children are missing. Default: true. */
+  readonly validate?: boolean
+  /** Hash uploaded blobs and refuse a wrong digest. Default: true. When false, only speed is at stake: a benchmark. */
+  readonly verifyBlobs?: boolean
+  /** Take `?tag=` on a manifest PUT by digest. Default: false, as most do. */
+  readonly multiTag?: boolean
+  /** Answer the referrers API and `OCI-Subject`. Default: true. */
+  readonly referrers?: boolean
+  /** Take a whole blob with the POST (201). Default: false, answers 202. */
+  readonly singlePost?: boolean
+  /** Mount from the repository named in `from`. Default: true. When false, always 202. */
+  readonly mount?: boolean
+  /** Mount without `from`, out of any repository. Default: false. */
+  readonly mountAnywhere?: boolean
+  /** Let an upload be cancelled. Default: true. When false, 405. */
+  readonly cancel?: boolean
+  /** Let manifests, tags and blobs be deleted. Default: true. When false, 405. */
+  readonly deletes?: boolean
+  /** Make a repository with its first content. Default: true. When false, NAME_UNKNOWN until `create` or `put`. */
+  readonly createOnPush?: boolean
+  /** Tags that may not move once they exist (ECR). */
+  readonly immutableTags?: RegExp
+  /** Most bytes in a chunk with Content-Range; above: 416 (GHCR: 4 MiB). */
+  readonly chunkLimit?: number
+  /** Sent as OCI-Chunk-Min-Length when an upload opens. */
+  readonly chunkMinimum?: number
+  /** Most bytes in a manifest; above: 413. Default: 4 MiB. */
+  readonly manifestLimit?: number
+  /** Most tags or repositories on a page. Default: 1000. */
+  readonly pageSize?: number
+  /** Send clients to the second host: `blobs` answers a blob GET with 307, `uploads` puts uploads there. */
+  readonly storage?: { readonly blobs?: boolean; readonly uploads?: boolean }
+}

@@ -1,0 +1,85 @@
+import { builderImageFolder, makeBuilderImage } from './builder-image.ts'
+import { exists } from './command.ts'
+import { databaseFolder, makeDatabase } from './database.ts'
+import { canMakeDebianRoot, debianRoot, makeDebianRoot } from './debian-root.ts'
+import { oneAtATime, type Say } from './folder.ts'
+import { buildProgram, builtPath, findGo } from './go-build.ts'
+import { locate } from './locate.ts'
+import { type GoProgram, type PartName, part } from './table.ts'
+
+/** Installs what is not there yet, and says for each part where it is or what a person has to do. */
+export async function install(names: readonly PartName[], say: Say): Promise<void> {
+  for (const name of names) {
+    const before = await locate(name)
+    if (!before.found) {
+      await installOne(name, say)
+    }
+    const after = before.found ? before : await locate(name)
+    say(
+      after.found ? `${name}: ${after.path} (${after.how})` : `${name}: absent. ${sentence(after.why)} ${after.remedy}`,
+    )
+  }
+}
+
+async function installOne(name: PartName, say: Say): Promise<void> {
+  const make = await makerOf(name)
+  if (make === undefined) {
+    return
+  }
+  say(`${name}: not there, installing it`)
+  const began = Date.now()
+  await make(say)
+  say(`  done after ${Math.round((Date.now() - began) / 1000)} s`)
+}
+
+type Maker = (say: Say) => Promise<void>
+
+/** How this user on this machine can get the part; undefined when only by hand. */
+async function makerOf(name: PartName): Promise<Maker | undefined> {
+  const go = (await findGo()) !== undefined
+  const { recipe } = part(name)
+  if (recipe.from === 'debian') {
+    return canMakeDebianRoot() ? root : withoutRoot(recipe.otherwise, go)
+  }
+  if (recipe.from === 'go') {
+    return withoutRoot(recipe.program, go)
+  }
+  const maker = name === 'trivy-db' ? database : builderImage
+  return go && (name === 'trivy-db' || canMakeDebianRoot()) ? maker : undefined
+}
+
+function withoutRoot(program: GoProgram | undefined, go: boolean): Maker | undefined {
+  return program !== undefined && go ? (say) => goProgram(program, say) : undefined
+}
+
+function goProgram(program: GoProgram, say: Say): Promise<void> {
+  return once(`${program.module.replaceAll('/', '-')}-${program.version}`, builtPath(program), say, () =>
+    buildProgram(program, say),
+  )
+}
+
+function root(say: Say): Promise<void> {
+  return once('debian-root', debianRoot(), say, () => makeDebianRoot(say))
+}
+
+async function database(say: Say): Promise<void> {
+  await once('trivy-db', await databaseFolder(), say, () => makeDatabase(say))
+}
+
+async function builderImage(say: Say): Promise<void> {
+  await root(say)
+  await once('builder-image', builderImageFolder(), say, () => makeBuilderImage(say))
+}
+
+/** Another process may have made it while this one waited for its turn. */
+function once(name: string, result: string, say: Say, make: () => Promise<void>): Promise<void> {
+  return oneAtATime(name, say, async () => {
+    if (!(await exists(result))) {
+      await make()
+    }
+  })
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+}

@@ -1,0 +1,203 @@
+/** What the real parts are, in which version, and where each of them comes from. */
+
+export const PART_NAMES = [
+  'trivy',
+  'registry3',
+  'act',
+  'actionlint',
+  'trivy-db',
+  'engine',
+  'engine-graph',
+  'buildx',
+  'crane',
+  'oras',
+  'cosign',
+  'registry2',
+  'builder-image',
+] as const
+
+export type PartName = (typeof PART_NAMES)[number]
+
+/** A program that Go builds from a module, kept as one file. */
+export type GoProgram = {
+  readonly module: string
+  readonly version: string
+  readonly folder: string
+  readonly linked?: string
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+/** A file of the Debian root that all engines share. */
+type FromDebian = { readonly from: 'debian'; readonly file: string; readonly otherwise?: GoProgram }
+type FromGo = { readonly from: 'go'; readonly program: GoProgram }
+type MadeHere = { readonly from: 'here' }
+
+/** How a copy that the machine already has is recognized: its name on PATH, and which versions will do. */
+export type OnPath = {
+  readonly command: string
+  readonly ask: readonly string[]
+  readonly accepts: string
+}
+
+export type Part = {
+  readonly name: PartName
+  readonly recipe: FromDebian | FromGo | MadeHere
+  readonly onPath?: OnPath
+  /** What a person would install by hand. */
+  readonly called: string
+}
+
+/** Raised whenever what goes into the Debian root changes, so that an older one is not taken for it. */
+export const DEBIAN_ROOT_EDITION = 1
+export const DEBIAN_SUITE = 'sid'
+export const DEBIAN_PACKAGES = [
+  'docker.io',
+  'docker-cli',
+  'docker-buildx',
+  'docker-registry',
+  'crane',
+  'oras',
+  'cosign',
+  'git',
+  'iproute2',
+  'ca-certificates',
+] as const
+
+/** The suite moves, so what it gave is compared with what the tests were written for. */
+export const DEBIAN_EXPECTED = [
+  { package: 'docker.io', accepts: '>=28.5' },
+  { package: 'docker-buildx', accepts: '>=0.29' },
+  { package: 'docker-registry', accepts: '2.8.x' },
+  { package: 'oras', accepts: '>=1.3' },
+  { package: 'cosign', accepts: '>=3.1' },
+] as const
+
+export const BUILDKIT: GoProgram = {
+  module: 'github.com/moby/buildkit',
+  version: 'v0.32.2',
+  folder: './cmd/buildkitd',
+  linked: 'github.com/moby/buildkit/version.Version=v0.32.2',
+}
+
+export const BUILDKIT_CLIENT: GoProgram = { ...BUILDKIT, folder: './cmd/buildctl' }
+
+const TRIVY: GoProgram = {
+  module: 'github.com/aquasecurity/trivy',
+  version: 'v0.74.0',
+  folder: './cmd/trivy',
+  linked: 'github.com/aquasecurity/trivy/pkg/version/app.ver=0.74.0',
+  environment: { GOEXPERIMENT: 'jsonv2' },
+}
+
+const REGISTRY_3: GoProgram = {
+  module: 'github.com/distribution/distribution/v3',
+  version: 'v3.1.1',
+  folder: './cmd/registry',
+  linked: 'github.com/distribution/distribution/v3/version.version=v3.1.1',
+}
+
+const ACT: GoProgram = {
+  module: 'github.com/nektos/act',
+  version: 'v0.2.87',
+  folder: '.',
+  linked: 'main.version=0.2.87',
+}
+
+const ACTIONLINT: GoProgram = {
+  module: 'github.com/rhysd/actionlint',
+  version: 'v1.7.12',
+  folder: './cmd/actionlint',
+  linked: 'github.com/rhysd/actionlint.version=1.7.12',
+}
+
+const CRANE: GoProgram = {
+  module: 'github.com/google/go-containerregistry',
+  version: 'v0.21.9',
+  folder: './cmd/crane',
+  linked: 'github.com/google/go-containerregistry/cmd/crane/cmd.Version=0.21.9',
+}
+
+const PARTS: readonly Part[] = [
+  {
+    name: 'trivy',
+    recipe: { from: 'go', program: TRIVY },
+    onPath: { command: 'trivy', ask: ['--version'], accepts: '0.74.x' },
+    called: 'Trivy 0.74',
+  },
+  {
+    name: 'registry3',
+    recipe: { from: 'go', program: REGISTRY_3 },
+    onPath: { command: 'registry', ask: ['--version'], accepts: '3.x' },
+    called: 'the Distribution registry 3.1',
+  },
+  {
+    name: 'act',
+    recipe: { from: 'go', program: ACT },
+    onPath: { command: 'act', ask: ['--version'], accepts: '>=0.2.80' },
+    called: 'act 0.2.87',
+  },
+  {
+    name: 'actionlint',
+    recipe: { from: 'go', program: ACTIONLINT },
+    onPath: { command: 'actionlint', ask: ['--version'], accepts: '>=1.7.12' },
+    called: 'actionlint 1.7.12',
+  },
+  { name: 'trivy-db', recipe: { from: 'here' }, called: 'Go, which makes the small vulnerability database' },
+  {
+    name: 'engine',
+    recipe: { from: 'debian', file: 'usr/sbin/dockerd' },
+    called: 'a Docker engine 28 or newer with the containerd image store',
+  },
+  {
+    name: 'engine-graph',
+    recipe: { from: 'debian', file: 'usr/sbin/dockerd' },
+    called: 'a Docker engine without the containerd image store',
+  },
+  {
+    name: 'buildx',
+    recipe: { from: 'debian', file: 'usr/libexec/docker/cli-plugins/docker-buildx' },
+    called: 'Docker Buildx 0.29 or newer',
+  },
+  {
+    name: 'crane',
+    recipe: { from: 'debian', file: 'usr/bin/crane', otherwise: CRANE },
+    onPath: { command: 'crane', ask: ['version'], accepts: '>=0.20' },
+    called: 'crane 0.20 or newer',
+  },
+  {
+    name: 'oras',
+    recipe: { from: 'debian', file: 'usr/bin/oras' },
+    onPath: { command: 'oras', ask: ['version'], accepts: '>=1.3' },
+    called: 'oras 1.3 or newer',
+  },
+  {
+    name: 'cosign',
+    recipe: { from: 'debian', file: 'usr/bin/cosign' },
+    onPath: { command: 'cosign', ask: ['version'], accepts: '>=3.1' },
+    called: 'cosign 3.1 or newer',
+  },
+  {
+    name: 'registry2',
+    recipe: { from: 'debian', file: 'usr/bin/docker-registry' },
+    onPath: { command: 'docker-registry', ask: ['--version'], accepts: '2.8.x' },
+    called: 'the Distribution registry 2.8',
+  },
+  { name: 'builder-image', recipe: { from: 'here' }, called: 'Go, which builds BuildKit, and a Debian root' },
+]
+
+export function part(name: PartName): Part {
+  const found = PARTS.find((candidate) => candidate.name === name)
+  if (found === undefined) {
+    throw new Error(`The table of parts has no row for ${name}.`)
+  }
+  return found
+}
+
+export function isPartName(text: string): text is PartName {
+  return PART_NAMES.some((name) => name === text)
+}
+
+/** The environment variable that names a copy to use whatever else is there. */
+export function variableOf(name: PartName): string {
+  return `LADING_${name.toUpperCase().replaceAll('-', '_')}`
+}

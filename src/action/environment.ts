@@ -1,0 +1,103 @@
+import { resolve } from 'node:path'
+import { LadingError } from '../error.ts'
+import type { Environment } from '../plan/environment.ts'
+import { readBounded } from './files.ts'
+import type { ProcessVariables } from './form.ts'
+import { variableOf } from './input-table.ts'
+import { temporaryRoot } from './scratch.ts'
+
+// GitHub's own bound for a payload is 25 MB.
+const LARGEST_EVENT = 32 * 1024 * 1024
+
+type Json = Readonly<Record<string, unknown>>
+
+/**
+ * Reads what the run tells about itself. With nothing set at all (plain node) everything is empty and the workspace is
+ * `directory`. Throws `INTERNAL` for an event file that is there and cannot be understood: it says whether this is a fork.
+ */
+export async function readEnvironment(variables: ProcessVariables, directory: string): Promise<Environment> {
+  const text = (name: string) => variables[name] ?? ''
+  const event = await readEvent(text('GITHUB_EVENT_PATH'))
+  const repository = object(event['repository'])
+  const serverUrl = text('GITHUB_SERVER_URL') === '' ? 'https://github.com' : text('GITHUB_SERVER_URL')
+  const pullRequest = readPullRequest(text('GITHUB_EVENT_NAME'), text('GITHUB_REF'), event)
+  const workspace = resolve(directory, text('GITHUB_WORKSPACE'))
+  return {
+    event: text('GITHUB_EVENT_NAME'),
+    ref: text('GITHUB_REF'),
+    sha: text('GITHUB_SHA'),
+    repository: text('GITHUB_REPOSITORY'),
+    serverUrl,
+    defaultBranch: string(repository['default_branch']),
+    actor: text('GITHUB_ACTOR'),
+    ...(pullRequest === undefined ? {} : { pullRequest }),
+    about: readAbout(repository, text('GITHUB_REPOSITORY'), serverUrl),
+    committed: committedAt(object(event['head_commit']), text('GITHUB_SHA')),
+    workspace,
+    searchPath: text('PATH'),
+    reportDirectory: reportDirectory(variables, workspace),
+  }
+}
+
+/** Whether the user named the folder of the report. */
+export function isReportNamed(variables: ProcessVariables): boolean {
+  return (variables[variableOf('report-dir')] ?? '').trim() !== ''
+}
+
+function reportDirectory(variables: ProcessVariables, workspace: string): string {
+  if (!isReportNamed(variables)) return temporaryRoot(variables)
+  return resolve(workspace, (variables[variableOf('report-dir')] ?? '').trim())
+}
+
+async function readEvent(path: string): Promise<Json> {
+  if (path === '') return {}
+  const text = await readBounded(path, LARGEST_EVENT)
+  // Some runners name a file that they do not write.
+  if (text === undefined || text.trim() === '') return {}
+  try {
+    return object(JSON.parse(text))
+  } catch (cause) {
+    throw new LadingError('INTERNAL', `reading the event of this run: ${path} is not JSON`, { cause })
+  }
+}
+
+function readPullRequest(name: string, ref: string, event: Json): Environment['pullRequest'] {
+  if (!name.startsWith('pull_request')) return undefined
+  const pull = object(event['pull_request'])
+  const number =
+    typeof pull['number'] === 'number' ? pull['number'] : Number(/^refs\/pull\/(\d+)\//.exec(ref)?.[1] ?? 0)
+  const head = string(object(object(pull['head'])['repo'])['full_name'])
+  const base = string(object(object(pull['base'])['repo'])['full_name'])
+  // A fork that was deleted has no `repo`, and what is not known to be ours is not trusted.
+  return { number, fromFork: head === '' || head.toLowerCase() !== base.toLowerCase() }
+}
+
+function readAbout(repository: Json, fullName: string, serverUrl: string): Environment['about'] {
+  const url = string(repository['html_url'])
+  const license = string(object(repository['license'])['spdx_id'])
+  return {
+    title: string(repository['name']) || (fullName.split('/').at(-1) ?? ''),
+    description: string(repository['description']),
+    url: url === '' && fullName !== '' ? `${serverUrl}/${fullName}` : url,
+    // GitHub's word for a licence it does not know.
+    license: license === 'NOASSERTION' ? '' : license,
+  }
+}
+
+// Only a push tells it; the head of a push is the commit of the run.
+function committedAt(head: Json, sha: string): string {
+  const time = new Date(string(head['timestamp']))
+  return head['id'] === sha && !Number.isNaN(time.getTime()) ? time.toISOString() : ''
+}
+
+function object(value: unknown): Json {
+  return isObject(value) ? value : {}
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function string(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}

@@ -1,0 +1,191 @@
+/** One input of the action as users see it: `action.yml`, the reader of inputs and the README are held to this table. */
+export type InputRow = {
+  readonly name: string
+  readonly default: string
+  readonly required: boolean
+  /** its value is masked before anything else is printed */
+  readonly secret: boolean
+  /** where documentation shows it: the first dozen, or one of the subjects */
+  readonly tier: 'first' | 'names' | 'login' | 'build' | 'scan' | 'push'
+  readonly description: string
+}
+
+type Said = Pick<InputRow, 'tier' | 'description'> & Partial<Pick<InputRow, 'default' | 'required' | 'secret'>>
+
+const ROWS = {
+  images: {
+    tier: 'first',
+    required: true,
+    description: 'Repositories to publish to, one a line or comma-separated, such as ghcr.io/acme/app',
+  },
+  tags: {
+    tier: 'first',
+    default: 'version\nversion-commit\nlatest',
+    description:
+      'Tags to write: version, version-commit, commit, major-minor, major, latest, any other word, or type=raw,value=…',
+  },
+  version: {
+    tier: 'names',
+    description: 'The version, when it does not come from the git tag',
+  },
+  labels: {
+    tier: 'names',
+    description: 'Labels of the image, key=value a line, over the standard OCI ones',
+  },
+  registry: {
+    tier: 'login',
+    description: 'Registry that username and password are for; the registry of the images when empty',
+  },
+  username: {
+    tier: 'first',
+    description: 'User name at the registry; on ghcr.io the actor when empty',
+  },
+  password: {
+    tier: 'first',
+    secret: true,
+    description: 'Password or token at the registry; on ghcr.io the token of the job when empty',
+  },
+  'registry-auth': {
+    tier: 'first',
+    secret: true,
+    description: 'Logins to several registries: a YAML list of registry, username, password and use (pull, push, both)',
+  },
+  context: {
+    tier: 'first',
+    default: '.',
+    description: 'Build context: a folder of the workspace, a git or http URL, or {{defaultContext}}',
+  },
+  file: {
+    tier: 'first',
+    description: 'The Dockerfile, relative to the workspace; the one of the context when empty',
+  },
+  target: {
+    tier: 'build',
+    description: 'Stage of the Dockerfile to build',
+  },
+  platforms: {
+    tier: 'first',
+    description: 'Platforms to build for, such as linux/amd64,linux/arm64; the one of the builder when empty',
+  },
+  'build-args': {
+    tier: 'first',
+    description: 'Build arguments, KEY=value a line',
+  },
+  secrets: {
+    tier: 'first',
+    secret: true,
+    description: 'Secrets of the build, id=value a line; a quoted value may have several lines',
+  },
+  builder: {
+    tier: 'build',
+    description: 'A buildx builder to use; when empty the current one, or one that is made and removed again',
+  },
+  'buildkit-image': {
+    tier: 'build',
+    default: 'moby/buildkit:buildx-stable-1',
+    description: 'BuildKit image of a builder that is made for this step',
+  },
+  provenance: {
+    tier: 'build',
+    description:
+      'Provenance attestation: true, false or mode=min|max with attributes; the default of BuildKit when empty',
+  },
+  layout: {
+    tier: 'build',
+    description: 'A finished OCI layout, folder or tar, that is published instead of a build',
+  },
+  scan: {
+    tier: 'first',
+    default: 'gate',
+    description: 'gate: findings stop the publish; report: findings are reported; off: no scan',
+  },
+  severity: {
+    tier: 'first',
+    default: 'HIGH,CRITICAL',
+    description: 'Severities that count: UNKNOWN, LOW, MEDIUM, HIGH, CRITICAL',
+  },
+  'ignore-unfixed': {
+    tier: 'scan',
+    default: 'false',
+    description: 'Let vulnerabilities pass that nobody has fixed yet; they are still listed',
+  },
+  'trivy-path': {
+    tier: 'scan',
+    description: 'Path of the Trivy program; the one on PATH when empty',
+  },
+  'db-repository': {
+    tier: 'scan',
+    description: 'Repositories of the vulnerability database in the order to try; the list of Trivy when empty',
+  },
+  push: {
+    tier: 'first',
+    default: 'auto',
+    description: 'auto: push, but not from pull requests, merge queues, forks and Dependabot; true; false',
+  },
+  'dry-run': {
+    tier: 'push',
+    default: 'false',
+    description: 'Do everything but writes, and show the plan',
+  },
+  retries: {
+    tier: 'push',
+    default: '5',
+    description: 'How often a request to a registry is repeated when that can help',
+  },
+  parallel: {
+    tier: 'push',
+    default: '4',
+    description: 'Transfers at a time for each registry',
+  },
+  'registry-config': {
+    tier: 'push',
+    description: 'How registries are reached: a YAML list of registry, insecure and ca (path or PEM text)',
+  },
+  'rate-limit': {
+    tier: 'push',
+    default: 'fail',
+    description: 'Pull limit of Docker Hub before the build: fail when it is used up, strict, warn or off',
+  },
+  'rate-limit-reserve': {
+    tier: 'push',
+    default: '0',
+    description: 'Pulls from Docker Hub to leave for others',
+  },
+  summary: {
+    tier: 'push',
+    default: 'true',
+    description: 'Write the job summary',
+  },
+  'report-dir': {
+    tier: 'push',
+    description: 'Folder for the report file; the temp folder of the runner when empty',
+  },
+  token: {
+    tier: 'login',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: an expression of the workflow language, not of this one
+    default: '${{ github.token }}',
+    secret: true,
+    description: 'Token of the job, for ghcr.io and for the git context of the build',
+  },
+} as const satisfies Readonly<Record<string, Said>>
+
+export type InputName = keyof typeof ROWS
+
+/** Every input that works. An input is declared when it works, never before. */
+export const INPUTS: readonly InputRow[] = Object.entries<Said>(ROWS).map(([name, said]) => ({
+  name,
+  default: '',
+  required: false,
+  secret: false,
+  ...said,
+}))
+
+/** The environment variable in which a runner hands over an input: upper case, spaces to `_`, dashes stay. */
+export function variableOf(name: string): string {
+  return `INPUT_${name.replaceAll(' ', '_').toUpperCase()}`
+}
+
+/** The default of an input as a value: an expression of the workflow language is nothing outside of a workflow. */
+export function defaultOf(row: InputRow): string {
+  return row.default.startsWith('$' + '{{') ? '' : row.default
+}

@@ -1,0 +1,133 @@
+import { resolve } from 'node:path'
+import type { RegistrySettings } from '../access.ts'
+import type { Environment } from '../plan/environment.ts'
+import { type Gate, type PublishRequest, SEVERITIES, type Severity } from '../plan/request.ts'
+import { closeForm, type Form, openForm, type ProcessVariables } from './form.ts'
+import { readImages } from './image-list.ts'
+import { readItems } from './lists.ts'
+import { type NamedLogin, readLogins } from './logins.ts'
+import { checkReference, readOrigin } from './origin.ts'
+import { readLabels, type SecretValue } from './pairs.ts'
+import { quoted } from './quoted.ts'
+import { readRegistrySettings } from './registry-settings.ts'
+import { readChoice, readCount, readFlag } from './single-values.ts'
+import { readTags } from './tag-lines.ts'
+
+/** What the inputs say: the request without secrets, and beside it what only the edges may hold. */
+export type Inputs = {
+  /** build secrets are still missing in it: `writeSecrets` and `withSecrets` put their files in */
+  readonly request: PublishRequest
+  readonly secrets: {
+    readonly logins: readonly NamedLogin[]
+    readonly token: string
+    readonly buildSecrets: readonly SecretValue[]
+  }
+  readonly settings: readonly RegistrySettings[]
+  /** transfers at a time for each registry */
+  readonly parallel: number
+  /** how often one request is repeated */
+  readonly retries: number
+  /** remarks for the run's page */
+  readonly notices: readonly string[]
+}
+
+const MOST_RETRIES = 100
+const MOST_PARALLEL = 64
+const MOST_RESERVE = 1_000_000
+
+/**
+ * Reads all inputs of publish. Touches files of the workspace and nothing else of the world.
+ * Throws one `INPUT_INVALID` with every mistake in it (`LOGIN_FAILED` when only credentials are missing).
+ */
+export async function readInputs(variables: ProcessVariables, environment: Environment): Promise<Inputs> {
+  const form = openForm(variables)
+  const images = await readImages(form)
+  const tags = await readTags(form)
+  const version = readVersion(form)
+  const labels = await readLabels(form)
+  const { origin, secrets: buildSecrets } = await readOrigin(form, environment)
+  const gate = await readGate(form, environment)
+  const request: PublishRequest = {
+    images,
+    tags,
+    ...(version === '' ? {} : { version }),
+    labels,
+    origin,
+    gate,
+    push: readPush(form),
+    dryRun: readFlag(form, 'dry-run'),
+    rateLimit: {
+      rateLimit: readChoice(form, 'rate-limit', ['fail', 'strict', 'warn', 'off']),
+      reserve: readCount(form, 'rate-limit-reserve', 0, MOST_RESERVE),
+    },
+    summary: readFlag(form, 'summary'),
+  }
+  const logins = await readLogins(form, environment, images)
+  const settings = await readRegistrySettings(form, environment.workspace)
+  const parallel = readCount(form, 'parallel', 1, MOST_PARALLEL)
+  const retries = readCount(form, 'retries', 0, MOST_RETRIES)
+  await closeForm(form)
+  const secrets = { logins, token: form.text('token').trim(), buildSecrets }
+  return { request, secrets, settings, parallel, retries, notices: form.notices }
+}
+
+// semver.org, "Is there a suggested regular expression": the presets cut a version into its parts.
+const SEMVER =
+  /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$/
+
+function readVersion(form: Form): string {
+  const version = form.text('version').trim().replace(/^v/, '')
+  if (version === '' || SEMVER.test(version)) return version
+  form.mistakes.push({ input: 'version', text: `${quoted(version)} is not a version such as 1.2.3 or 1.2.3-rc.1` })
+  return ''
+}
+
+async function readGate(form: Form, environment: Environment): Promise<Gate> {
+  return {
+    scan: readChoice(form, 'scan', ['gate', 'report', 'off']),
+    severities: await readSeverities(form),
+    ignoreUnfixed: readFlag(form, 'ignore-unfixed'),
+    trivyPath: readTrivyPath(form, environment),
+    databases: await readDatabases(form),
+  }
+}
+
+async function readSeverities(form: Form): Promise<readonly Severity[]> {
+  const items = await readItems(form, 'severity')
+  const named = new Set<string>()
+  for (const { text, line } of items) {
+    const severity = SEVERITIES.find((candidate) => candidate === text.toUpperCase())
+    if (severity !== undefined) named.add(severity)
+    else {
+      const meant = { word: text, among: SEVERITIES }
+      form.mistakes.push({
+        input: 'severity',
+        line,
+        text: `${quoted(text)} is none of ${SEVERITIES.join(', ')}`,
+        meant,
+      })
+    }
+  }
+  return SEVERITIES.filter((severity) => named.has(severity))
+}
+
+function readTrivyPath(form: Form, environment: Environment): string {
+  const text = form.text('trivy-path').trim()
+  // Whether it is there is for the scan to say: a scanner that is missing is a gate that stays closed.
+  return text === '' ? '' : resolve(environment.workspace, text)
+}
+
+async function readDatabases(form: Form): Promise<readonly string[]> {
+  const items = await readItems(form, 'db-repository')
+  for (const item of items) checkReference(form, 'db-repository', item)
+  return items.map(({ text }) => text)
+}
+
+function readPush(form: Form): PublishRequest['push'] {
+  const text = form.text('push').trim().toLowerCase()
+  if (text === 'true') return 'yes'
+  if (text === 'false') return 'no'
+  if (text === 'auto') return 'auto'
+  form.mistakes.push({ input: 'push', text: `${quoted(text)} is none of auto, true, false` })
+  return 'auto'
+}

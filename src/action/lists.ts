@@ -1,0 +1,65 @@
+import type { Form } from './form.ts'
+import type { InputName } from './input-table.ts'
+
+/** One record of a list: its comma-separated fields, and the line on which it begins, counted from 1. */
+export type ListRecord = { readonly fields: readonly string[]; readonly line: number }
+/** One item of a list. */
+export type ListItem = { readonly text: string; readonly line: number }
+
+/**
+ * The records of a list input: one a line, fields as in CSV, quoted ones over several lines, `#` starts a comment line.
+ * These are the rules of docker's own actions (`getInputList`), except that a `#` within a line is text.
+ */
+export async function readRecords(form: Form, name: InputName): Promise<readonly ListRecord[]> {
+  const text = form.text(name)
+  // Almost every list is free of quotes, and then a split does what the library does.
+  const records = text.includes('"') ? await parseCsv(form, name, text) : splitLines(text)
+  return records
+    .map(({ fields, line }) => ({ fields: fields.map((field) => field.trim()), line }))
+    .filter(({ fields }) => fields.some((field) => field !== '') && fields[0]?.startsWith('#') !== true)
+}
+
+/** The items of a list in which a comma separates items as a line does. */
+export async function readItems(form: Form, name: InputName): Promise<readonly ListItem[]> {
+  const records = await readRecords(form, name)
+  return records.flatMap(({ fields, line }) => fields.filter((text) => text !== '').map((text) => ({ text, line })))
+}
+
+/** The items of a list in which a comma is part of the item. */
+export async function readLines(form: Form, name: InputName): Promise<readonly ListItem[]> {
+  const records = await readRecords(form, name)
+  return records.map(({ fields, line }) => ({ text: fields.join(','), line }))
+}
+
+function splitLines(text: string): ListRecord[] {
+  return text.split(/\r?\n/).map((line, index) => ({ fields: line.split(','), line: index + 1 }))
+}
+
+async function parseCsv(form: Form, name: InputName, text: string): Promise<ListRecord[]> {
+  const { CsvError, parse } = await import('csv-parse/sync')
+  const records: ListRecord[] = []
+  try {
+    parse(text, {
+      columns: false,
+      relax_quotes: true,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      comment: '#',
+      comment_no_infix: true,
+      record_delimiter: ['\r\n', '\n'],
+      on_record: (fields: string[], context) => {
+        records.push({ fields, line: context.lines - newlines(fields) })
+        return null
+      },
+    })
+  } catch (thrown) {
+    // The library's own words may hold a piece of the value, which can be a secret.
+    const line = thrown instanceof CsvError && typeof thrown['lines'] === 'number' ? { line: thrown['lines'] } : {}
+    form.mistakes.push({ input: name, ...line, text: 'a quoted value is not closed, or goes on after its quote' })
+  }
+  return records
+}
+
+function newlines(fields: readonly string[]): number {
+  return fields.join('').split('\n').length - 1
+}

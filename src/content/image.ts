@@ -1,0 +1,100 @@
+import { LadingError } from '../error.ts'
+import type { Descriptor } from '../image/descriptor.ts'
+import type { Digest } from '../image/digest.ts'
+import { type ImageManifest, isAttestation, MANIFEST_LIMIT, type Manifest, parseManifest, parsePlatform } from '../image/manifest.ts'
+import { isManifest } from '../image/media-type.ts'
+import { formatPlatform, isUnknown, type Platform } from '../image/platform.ts'
+import type { Source } from './store.ts'
+import { readVerified, verify } from './verify.ts'
+
+/** A whole image as its manifests tell it: every piece once, and the platforms it runs on. */
+export type Image = {
+  readonly root: Manifest
+  /** manifests, configs and layers, each distinct one once, the root included */
+  readonly content: readonly Descriptor[]
+  readonly platforms: readonly PlatformImage[]
+}
+
+/** One platform of an image. */
+export type PlatformImage = {
+  /** `linux/arm64` */
+  readonly platform: string
+  readonly manifest: Descriptor
+  readonly config: Descriptor
+  readonly layers: readonly Descriptor[]
+  /** of manifest, config and distinct layers, as they travel */
+  readonly bytes: number
+}
+
+const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+])
+
+/**
+ * Reads everything but the layers of an image: nested indexes to their ends, attestations too, which are content and
+ * no platform. Throws `CONTENT_INVALID` when it is no image that can be run anywhere.
+ */
+export async function readImage(source: Source, descriptor: Descriptor): Promise<Image> {
+  const content = new Map<Digest, Descriptor>()
+  const platforms: PlatformImage[] = []
+
+  async function visit(node: Descriptor): Promise<Manifest | undefined> {
+    if (content.has(node.digest)) return undefined
+    content.set(node.digest, node)
+    const manifest = await readManifest(source, node)
+    if (manifest.kind === 'index') {
+      for (const child of manifest.manifests) await (isManifest(child.mediaType) ? visit(child) : add(child))
+      return manifest
+    }
+    for (const part of [manifest.config, ...manifest.layers]) add(part)
+    const platform = await platformOf(source, manifest)
+    if (platform !== undefined) platforms.push(platformImage(formatPlatform(platform), manifest))
+    return manifest
+  }
+
+  function add(part: Descriptor): undefined {
+    content.set(part.digest, part)
+  }
+
+  const root = await visit(descriptor)
+  if (root === undefined || platforms.length === 0) {
+    throw new LadingError('CONTENT_INVALID', `${descriptor.digest} in ${source.name} holds no image that could be run`)
+  }
+  return { root, content: [...content.values()], platforms }
+}
+
+/** Checks every byte of an image against its digest. A scanner does not do it, so it comes before the scan. */
+export async function verifyImage(source: Source, image: Image): Promise<void> {
+  for (const part of image.content) await verify(part, await source.fetch(part), source.name)
+}
+
+/** A manifest of a source, its bytes checked. */
+export async function readManifest(source: Source, descriptor: Descriptor): Promise<Manifest> {
+  const bytes = await readVerified(descriptor, await source.fetch(descriptor), MANIFEST_LIMIT, source.name)
+  return parseManifest(descriptor, bytes)
+}
+
+/** The platform of a manifest: its index's word, else its config's. `undefined`: it is no image to run. */
+async function platformOf(source: Source, manifest: ImageManifest): Promise<Platform | undefined> {
+  const { platform } = manifest.descriptor
+  if (isAttestation(manifest.descriptor) || !IMAGE_CONFIGS.has(manifest.config.mediaType)) return undefined
+  if (platform !== undefined) return isUnknown(platform) ? undefined : platform
+  const bytes = await readVerified(manifest.config, await source.fetch(manifest.config), MANIFEST_LIMIT, source.name)
+  return parsePlatform(parseJson(bytes)) ?? { os: 'linux', architecture: 'unknown' }
+}
+
+function platformImage(platform: string, manifest: ImageManifest): PlatformImage {
+  const { descriptor, config, layers } = manifest
+  const distinct = new Map([descriptor, config, ...layers].map((part) => [part.digest, part.size]))
+  const bytes = [...distinct.values()].reduce((sum, size) => sum + size, 0)
+  return { platform, manifest: descriptor, config, layers, bytes }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch (cause) {
+    throw new LadingError('CONTENT_INVALID', 'the configuration of the image is not JSON', { cause })
+  }
+}

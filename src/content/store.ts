@@ -1,0 +1,40 @@
+import type { Readable } from 'node:stream'
+import type { Descriptor } from '../image/descriptor.ts'
+import type { Manifest } from '../image/manifest.ts'
+
+/** Somewhere that content comes from: a layout on disk, a registry's repository, a memory store. */
+export type Source = {
+  /** for people, in messages: `the layout`, `ghcr.io/acme/api` */
+  readonly name: string
+  /** What a tag or digest names now. `undefined` means "not there"; every other trouble throws. */
+  resolve(tagOrDigest: string): Promise<Descriptor | undefined>
+  /** The bytes, unchecked; read them through `verified`. Throws `SOURCE_MISSING` when they are not there. */
+  fetch(descriptor: Descriptor): Promise<Readable>
+}
+
+/** How a piece of content came to be in a target. */
+export type Arrival = 'uploaded' | 'mounted'
+
+/** Somewhere that content goes to. */
+export type Target = {
+  readonly name: string
+  /** Whether the content is there already, complete. */
+  exists(descriptor: Descriptor): Promise<boolean>
+  /**
+   * Brings content there by its digest. `open` is called once for each attempt, so that a failed one is repeated
+   * from the start. A manifest must come after everything it points at.
+   */
+  push(descriptor: Descriptor, open: () => Promise<Readable>): Promise<Arrival>
+  /** Points a tag at a manifest that is there already. */
+  tag(manifest: Manifest, tag: string): Promise<void>
+  /** What a tag points at now, as the target itself says; for the look before a write and the read-back after it. */
+  resolve(tagOrDigest: string): Promise<Descriptor | undefined>
+}
+
+/** A source that holds one image: what a build leaves behind. */
+export type Layout = Source & {
+  /** The folder with `oci-layout`, `index.json` and `blobs`. */
+  readonly directory: string
+  /** The one image (index or manifest) that the layout is about. */
+  root(): Promise<Descriptor>
+}

@@ -1,0 +1,13 @@
+import type { Digest } from './digest.ts'
+import type { Platform } from './platform.ts'
+
+/** What one piece of content is: the unit that everything else passes around (OCI image spec, descriptor.md). */
+export type Descriptor = {
+  readonly mediaType: string
+  readonly digest: Digest
+  /** in bytes */
+  readonly size: number
+  readonly platform?: Platform
+  readonly artifactType?: string
+  readonly annotations?: Readonly<Record<string, string>>
+}

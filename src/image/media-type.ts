@@ -1,0 +1,33 @@
+/** The media types that this project has to tell apart. Everything else is a blob to it. */
+export const MEDIA_TYPE = {
+  ociManifest: 'application/vnd.oci.image.manifest.v1+json',
+  ociIndex: 'application/vnd.oci.image.index.v1+json',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
+} as const
+
+const MANIFESTS: ReadonlySet<string> = new Set([MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerManifest])
+const INDEXES: ReadonlySet<string> = new Set([MEDIA_TYPE.ociIndex, MEDIA_TYPE.dockerList])
+
+/** What a registry is asked for with `Accept`, best first. */
+export const ACCEPTED_MANIFESTS = [
+  MEDIA_TYPE.ociIndex,
+  MEDIA_TYPE.ociManifest,
+  MEDIA_TYPE.dockerList,
+  MEDIA_TYPE.dockerManifest,
+].join(', ')
+
+/** A manifest of one image (or artifact). */
+export function isImageManifest(mediaType: string): boolean {
+  return MANIFESTS.has(mediaType)
+}
+
+/** An index (Docker says manifest list). */
+export function isIndex(mediaType: string): boolean {
+  return INDEXES.has(mediaType)
+}
+
+/** Whether this travels by the manifest end points of a registry, and not by the blob ones. */
+export function isManifest(mediaType: string): boolean {
+  return isImageManifest(mediaType) || isIndex(mediaType)
+}

@@ -1,0 +1,34 @@
+import type { Request, Send } from './send.ts'
+
+/** Counts and notes what is sent. `note` gets one line for each request, safe to show. */
+export type Observer = { readonly count: (method: string) => void; readonly note: (line: string) => void; readonly now: () => number }
+
+/** Tells the observer of each request that goes out. */
+export function withTrace(send: Send, observer: Observer): Send {
+  return async (request) => {
+    observer.count(request.method)
+    const begin = observer.now()
+    const took = () => `${Math.round(observer.now() - begin)} ms`
+    try {
+      const response = await send(request)
+      observer.note(`${describe(request)} ${response.status} ${took()}`)
+      return response
+    } catch (error) {
+      observer.note(`${describe(request)} failed after ${took()}: ${error instanceof Error ? error.message : String(error)}`)
+      throw error
+    }
+  }
+}
+
+/** Query keys whose values may be shown. Signed URLs carry their secret in the others, so this is a list of what may. */
+const SHOWN = new Set(['digest', 'from', 'last', 'mount', 'n', 'scope', 'service', 'tag'])
+
+/** A URL that may be shown. */
+export function redactUrl(url: URL): string {
+  const query = [...url.searchParams].map(([key, value]) => `${key}=${SHOWN.has(key) ? value : '…'}`).join('&')
+  return `${url.origin}${url.pathname}${query === '' ? '' : `?${query}`}`
+}
+
+function describe(request: Request): string {
+  return `${request.method} ${redactUrl(request.url)}`
+}

@@ -1,0 +1,24 @@
+/** What the run tells about itself: facts of GitHub's context, read once, without secrets. */
+export type Environment = {
+  /** as GITHUB_EVENT_NAME */
+  readonly event: string
+  /** full ref: `refs/heads/main`, `refs/tags/v1.2.3`, `refs/pull/12/merge` */
+  readonly ref: string
+  readonly sha: string
+  /** `acme/api` */
+  readonly repository: string
+  /** `https://github.com` */
+  readonly serverUrl: string
+  readonly defaultBranch: string
+  readonly actor: string
+  /** set for pull requests */
+  readonly pullRequest?: { readonly number: number; readonly fromFork: boolean }
+  /** from the event, as far as it tells them */
+  readonly about: { readonly title: string; readonly description: string; readonly url: string; readonly license: string }
+  /** when the commit was made, as the event tells it; ISO 8601, empty when it does not */
+  readonly committed: string
+  readonly workspace: string
+  /** as the variable PATH: where programs are looked for */
+  readonly searchPath: string
+  readonly reportDirectory: string
+}

@@ -1,0 +1,65 @@
+import type { Repository } from '../image/reference.ts'
+import type { TagRule } from '../tags/rule.ts'
+
+/**
+ * What the user asked for: checked, complete, and without any secret (secrets stay with the edges, and build secrets
+ * are named by the private file that holds them).
+ */
+export type PublishRequest = {
+  readonly images: readonly Repository[]
+  readonly tags: readonly TagRule[]
+  /** of the input `version`; without its leading `v` */
+  readonly version?: string
+  /** own labels, over the standard ones */
+  readonly labels: Readonly<Record<string, string>>
+  readonly origin: Origin
+  readonly gate: Gate
+  readonly push: 'auto' | 'yes' | 'no'
+  readonly dryRun: boolean
+  readonly rateLimit: RateLimitPolicy
+  readonly summary: boolean
+}
+
+/** Where the image comes from. */
+export type Origin =
+  | ({ readonly kind: 'build' } & BuildRequest)
+  | { readonly kind: 'layout'; readonly path: string }
+
+/** As build-push-action's inputs of the same names. */
+export type BuildRequest = {
+  /** a folder (absolute) or a git or http URL */
+  readonly context: string
+  /** the Dockerfile: absolute, or relative to a remote context; empty: the context's own */
+  readonly file: string
+  readonly target: string
+  readonly platforms: readonly string[]
+  readonly buildArgs: readonly string[]
+  readonly secrets: readonly BuildSecret[]
+  /** name of a builder, empty for the current one */
+  readonly builder: string
+  readonly buildkitImage: string
+  /** as `--provenance`/`--attest type=provenance`; empty leaves BuildKit's default */
+  readonly provenance: string
+}
+
+/** A secret of the build by its id; its value lies in a file that only this user can read. */
+export type BuildSecret = { readonly id: string; readonly file: string }
+
+export const SEVERITIES = ['UNKNOWN', 'LOW', 'MEDIUM', 'HIGH', 'CRITICAL'] as const
+export type Severity = (typeof SEVERITIES)[number]
+
+export type Gate = {
+  readonly scan: 'gate' | 'report' | 'off'
+  readonly severities: readonly Severity[]
+  readonly ignoreUnfixed: boolean
+  /** path of the scanner; empty: the one on `PATH` */
+  readonly trivyPath: string
+  /** ordered; empty: the scanner's own list */
+  readonly databases: readonly string[]
+}
+
+export type RateLimitPolicy = {
+  readonly rateLimit: 'fail' | 'strict' | 'warn' | 'off'
+  /** pulls to leave for others */
+  readonly reserve: number
+}

@@ -1,0 +1,136 @@
+import type { Credential } from '../access.ts'
+import { discard } from '../net/read.ts'
+import { isSameOrigin } from '../net/redirect.ts'
+import type { Headers, Request, Response, Send } from '../net/send.ts'
+import { bestChallenge, type Challenge, parseChallenges } from './challenge.ts'
+import { formatScope, grantedActions, type Scope } from './scope.ts'
+import { basic, fetchToken, type Token } from './token.ts'
+
+export type AuthorizeOptions = {
+  readonly registry: { readonly name: string; readonly origin: URL }
+  readonly credential: () => Promise<Credential | undefined>
+  /** sends to token services; without credentials of its own */
+  readonly send: Send
+  readonly now: () => Date
+  /** told of every secret that arrives, before it is used */
+  readonly mask: (secret: string) => void
+}
+
+/** Proves to one registry who we are. One for each registry and login, so that what was learnt is learnt once. */
+export type Authorizer = {
+  /** Requests for these scopes, with whatever the registry asked for so far, and once more when it asks for more. */
+  wrap(send: Send, scopes: readonly Scope[]): Send
+  /** What the token for a scope grants; `undefined` when there is none or it does not tell. */
+  granted(scope: Scope): Promise<readonly string[] | undefined>
+  identity(): Promise<Identity>
+}
+
+/** Who the registry takes us for, as far as we tell it. */
+export type Identity =
+  | { readonly kind: 'anonymous' }
+  /** `checked`: a token service has accepted the login, so what is refused now is a right and not the login */
+  | { readonly kind: 'known'; readonly username: string; readonly checked: boolean }
+
+/** Renewed this long before it runs out: a request takes time to arrive. */
+const MARGIN_MS = 10_000
+
+export function authorizer(options: AuthorizeOptions): Authorizer {
+  const tokens = new Map<string, Promise<Token>>()
+  let challenge: Challenge | undefined
+  let lesson: Promise<void> | undefined
+
+  function wrap(send: Send, scopes: readonly Scope[]): Send {
+    return async (request) => {
+      // Elsewhere nobody learns who we are: an upload may be sent to signed storage on another host.
+      if (!isSameOrigin(request.url, options.registry.origin)) return send(request)
+      const response = await learning(async () => send(await signed(request, scopes)))
+      if (response.status !== 401 || !learn(response)) return response
+      // A token that was just refused is not worth a second try with itself.
+      tokens.delete(keyOf(scopes))
+      const again = await signed(request, scopes)
+      if (again === request) return response
+      await discard(response)
+      return send(again)
+    }
+  }
+
+  /** The first request goes ahead alone and brings the challenge home; the others would only collect more of them. */
+  async function learning(first: () => Promise<Response>): Promise<Response> {
+    if (lesson !== undefined) {
+      await lesson
+      return first()
+    }
+    let learnt: () => void = () => undefined
+    lesson = new Promise((resolve) => {
+      learnt = resolve
+    })
+    try {
+      const response = await first()
+      if (response.status === 401) learn(response)
+      return response
+    } finally {
+      learnt()
+    }
+  }
+
+  /** Takes a challenge to heart. False when it cannot be answered. */
+  function learn(response: Response): boolean {
+    const best = bestChallenge(parseChallenges(response.headers('www-authenticate')))
+    if (best === undefined) return false
+    challenge = best
+    return true
+  }
+
+  async function signed(request: Request, scopes: readonly Scope[]): Promise<Request> {
+    const headers = await proof(scopes)
+    return headers === undefined ? request : { ...request, headers: { ...request.headers, ...headers } }
+  }
+
+  async function proof(scopes: readonly Scope[]): Promise<Headers | undefined> {
+    if (challenge === undefined) return undefined
+    const credential = await options.credential()
+    if (credential?.kind === 'registry-token') return { authorization: `Bearer ${credential.token}` }
+    if (challenge.scheme === 'basic') return credential?.kind === 'password' ? { authorization: basic(credential) } : undefined
+    return { authorization: `Bearer ${(await tokenFor(scopes, challenge)).text}` }
+  }
+
+  async function tokenFor(scopes: readonly Scope[], asked: Challenge): Promise<Token> {
+    const key = keyOf(scopes)
+    const held = tokens.get(key)
+    if (held !== undefined) {
+      const token = await held
+      if (token.expires - MARGIN_MS > options.now().getTime()) return token
+      // Several requests find the same token too old at once; only the first of them asks for a new one.
+      if (tokens.get(key) !== held) return tokenFor(scopes, asked)
+    }
+    const fresh = freshToken(scopes, asked)
+    tokens.set(key, fresh)
+    return fresh
+  }
+
+  async function freshToken(scopes: readonly Scope[], asked: Challenge): Promise<Token> {
+    const credential = await options.credential()
+    const token = await fetchToken({ registry: options.registry, challenge: asked, scopes, credential, now: options.now() }, options.send)
+    options.mask(token.text)
+    return token
+  }
+
+  async function granted(scope: Scope): Promise<readonly string[] | undefined> {
+    await lesson
+    if (challenge?.scheme !== 'bearer') return undefined
+    return grantedActions((await tokenFor([scope], challenge)).text, scope.path)
+  }
+
+  async function identity(): Promise<Identity> {
+    const credential = await options.credential()
+    if (credential === undefined) return { kind: 'anonymous' }
+    const username = credential.kind === 'password' ? credential.username : ''
+    return { kind: 'known', username, checked: challenge?.scheme === 'bearer' && tokens.size > 0 }
+  }
+
+  return { wrap, granted, identity }
+}
+
+function keyOf(scopes: readonly Scope[]): string {
+  return scopes.map(formatScope).join(' ')
+}

@@ -1,0 +1,149 @@
+import type { Credential, RegistrySettings } from '../access.ts'
+import { LadingError } from '../error.ts'
+import type { Digest } from '../image/digest.ts'
+import { DOCKER_HUB, isLoopback } from '../image/reference.ts'
+import { type Limit, limitTo } from '../net/limit.ts'
+import { discard } from '../net/read.ts'
+import { withRedirects } from '../net/redirect.ts'
+import { withRetry } from '../net/retry.ts'
+import type { Response, Send } from '../net/send.ts'
+import { withTrace } from '../net/trace.ts'
+import { type Authorizer, authorizer } from './authorize.ts'
+import type { Scope } from './scope.ts'
+
+/** What all repositories of one registry share for one identity. */
+export type Connection = {
+  readonly registry: string
+  readonly origin: URL
+  readonly auth: Authorizer
+  readonly limits: Limits
+  readonly known: KnownBlobs
+  readonly policy: Policy
+  /** Requests for these scopes; `meter` counts them. */
+  open(scopes: readonly Scope[], meter: Meter): Send
+}
+
+/** Transfers are few and large, look-ups many and small. */
+export type Limits = { readonly transfers: Limit; readonly lookUps: Limit }
+
+/**
+ * Which blobs are in which repository of a registry, or on their way there. Two repositories of one registry share
+ * their blobs by mounting, so the second waits for the first instead of sending the same bytes.
+ */
+export type KnownBlobs = Map<Digest, KnownBlob>
+export type KnownBlob = { readonly path: string; readonly there: Promise<boolean> }
+
+export type Policy = {
+  readonly wire: Send
+  readonly retries: number
+  /** transfers at a time */
+  readonly parallel: number
+  /** Aborted when the step is cancelled. The wire itself ends a little later, so that tags are not left half moved. */
+  readonly signal: AbortSignal
+  readonly now: () => Date
+  readonly sleep: (milliseconds: number) => Promise<void>
+  readonly random: () => number
+  readonly debug: (line: string) => void
+  readonly mask: (secret: string) => void
+  /** Where a registry is, for those whose address is not their name. */
+  readonly address: (registry: string) => URL | undefined
+}
+
+/** Counts of one repository's requests. */
+export type Meter = { readonly requests: Record<string, number>; retries: number }
+
+export function newMeter(): Meter {
+  return { requests: {}, retries: 0 }
+}
+
+const LOOK_UPS_AT_A_TIME = 16
+
+/** Opens a connection to a registry; nothing is sent unless its address has to be found out. */
+export async function openConnection(
+  registry: string,
+  settings: RegistrySettings | undefined,
+  credential: () => Promise<Credential | undefined>,
+  policy: Policy,
+): Promise<Connection> {
+  const origin = await findOrigin(registry, settings, policy)
+  const tokenMeter = newMeter()
+  const auth = authorizer({
+    registry: { name: registry, origin },
+    credential,
+    send: pipeline(policy, tokenMeter),
+    now: policy.now,
+    mask: policy.mask,
+  })
+  const limits = { transfers: limitTo(policy.parallel), lookUps: limitTo(LOOK_UPS_AT_A_TIME) }
+  let counted = false
+  return {
+    registry,
+    origin,
+    auth,
+    limits,
+    known: new Map(),
+    policy,
+    open(scopes, meter) {
+      // Token requests belong to no repository; the first one stands for them, so that the sum is right.
+      if (!counted) Object.assign(tokenMeter, { requests: meter.requests })
+      counted = true
+      return pipeline(policy, meter, (send) => auth.wrap(send, scopes))
+    },
+  }
+}
+
+/**
+ * The order is policy: repetition is outermost, so that each attempt gets a token that is still good; redirects lie
+ * within authorization, so that what a redirect leads to never sees a challenge answered; and every request that
+ * really goes out is counted.
+ */
+function pipeline(policy: Policy, meter: Meter, authorize: (send: Send) => Send = (send) => send): Send {
+  const traced = withTrace(policy.wire, {
+    count: (method) => {
+      meter.requests[method] = (meter.requests[method] ?? 0) + 1
+    },
+    note: policy.debug,
+    now: () => performance.now(),
+  })
+  return withRetry(authorize(withRedirects(traced)), {
+    retries: policy.retries,
+    now: policy.now,
+    sleep: policy.sleep,
+    random: policy.random,
+    isFinal: isUsedUp,
+    onRetry: (request, why, waitMs) => {
+      meter.retries += 1
+      policy.debug(`${request.method} ${request.url.host}: ${why}; again in ${waitMs} ms`)
+    },
+  })
+}
+
+/** A pull quota does not come back by asking again. */
+export function isUsedUp(response: Response): boolean {
+  return response.status === 429 && /^\s*0\b/.test(response.header('ratelimit-remaining') ?? '')
+}
+
+/**
+ * The address of a registry. Loopback speaks plain http without being told, as for docker and crane; an insecure one
+ * is tried over https first and over http only when nobody speaks TLS there.
+ */
+async function findOrigin(registry: string, settings: RegistrySettings | undefined, policy: Policy): Promise<URL> {
+  const given = policy.address(registry)
+  if (given !== undefined) return given
+  if (registry === DOCKER_HUB) return new URL('https://registry-1.docker.io')
+  const secure = new URL(`https://${registry}`)
+  const plain = new URL(`http://${registry}`)
+  if (settings?.insecure === true) return (await speaksTls(secure, policy)) ? secure : plain
+  return isLoopback(registry) && settings?.ca === undefined ? plain : secure
+}
+
+async function speaksTls(url: URL, policy: Policy): Promise<boolean> {
+  try {
+    const response = await policy.wire({ method: 'GET', url: new URL('/v2/', url), patienceMs: 10_000, signal: policy.signal })
+    await discard(response)
+    return true
+  } catch (error) {
+    if (error instanceof LadingError && error.code === 'CANCELLED') throw error
+    return false
+  }
+}

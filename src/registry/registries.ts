@@ -1,0 +1,69 @@
+import type { Credential, Login, RegistrySettings } from '../access.ts'
+import type { Remote } from '../edges.ts'
+import { formatRepository, type Repository } from '../image/reference.ts'
+import { type Connection, openConnection, type Policy } from './connection.ts'
+import { chooseLogin, type DockerLogins } from './credentials.ts'
+import { openRepository } from './repository.ts'
+
+export type RegistriesOptions = {
+  readonly logins: readonly Login[]
+  readonly docker: DockerLogins
+  readonly settings: readonly RegistrySettings[]
+  readonly policy: Policy
+}
+
+/**
+ * Opens repositories of any registry. Repositories that share registry and login share a connection: its tokens, its
+ * limits, and the knowledge of where which blob is.
+ */
+export function openRegistries(options: RegistriesOptions): (repository: Repository, use: 'pull' | 'push') => Remote {
+  const connections = new Map<string, Promise<Connection>>()
+  const remotes = new Map<string, Remote>()
+
+  function connectionFor(repository: Repository, use: 'pull' | 'push'): Promise<Connection> {
+    const login = chooseLogin(options.logins, repository.registry, repository.path, use)
+    const key = `${repository.registry} ${login?.prefix ?? ''} ${login?.username ?? ''}`
+    const known = connections.get(key) ?? connect(repository.registry, login)
+    connections.set(key, known)
+    return known
+  }
+
+  function connect(registry: string, login: Login | undefined): Promise<Connection> {
+    const settings = options.settings.find((entry) => entry.registry === registry)
+    const credential = async (): Promise<Credential | undefined> =>
+      login === undefined ? options.docker.for(registry) : { kind: 'password', username: login.username, password: login.password }
+    return openConnection(registry, settings, credential, options.policy)
+  }
+
+  return (repository, use) => {
+    const key = `${use} ${formatRepository(repository)}`
+    const known = remotes.get(key) ?? connectFirst(formatRepository(repository), async () => {
+      return openRepository(repository, use, await connectionFor(repository, use))
+    })
+    remotes.set(key, known)
+    return known
+  }
+}
+
+/** A repository whose connection is made at the first request: nothing is looked up for what is never asked. */
+function connectFirst(name: string, open: () => Promise<Remote>): Remote {
+  let opened: Remote | undefined
+  let opening: Promise<Remote> | undefined
+  const remote = async (): Promise<Remote> => {
+    opening ??= open()
+    opened = await opening
+    return opened
+  }
+  return {
+    name,
+    resolve: async (tagOrDigest) => (await remote()).resolve(tagOrDigest),
+    fetch: async (descriptor) => (await remote()).fetch(descriptor),
+    exists: async (descriptor) => (await remote()).exists(descriptor),
+    push: async (descriptor, open) => (await remote()).push(descriptor, open),
+    tag: async (manifest, tag) => (await remote()).tag(manifest, tag),
+    pushRight: async () => (await remote()).pushRight(),
+    pullLimit: async () => (await remote()).pullLimit(),
+    account: async () => (await remote()).account(),
+    traffic: () => opened?.traffic() ?? { requests: {}, retries: 0 },
+  }
+}

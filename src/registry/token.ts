@@ -1,0 +1,125 @@
+import type { Credential } from '../access.ts'
+import { LadingError } from '../error.ts'
+import { isLoopback } from '../image/reference.ts'
+import { readBytes, readStart } from '../net/read.ts'
+import type { Request, Response, Send } from '../net/send.ts'
+import type { Challenge } from './challenge.ts'
+import { formatScope, type Scope } from './scope.ts'
+
+export type Token = {
+  readonly text: string
+  /** milliseconds since the epoch; renewed a little before */
+  readonly expires: number
+}
+
+export type TokenRequest = {
+  /** the registry whose challenge this is */
+  readonly registry: { readonly name: string; readonly origin: URL }
+  readonly challenge: Challenge
+  readonly scopes: readonly Scope[]
+  readonly credential: Credential | undefined
+  readonly now: Date
+}
+
+/** The largest answer of a token service that is read, in bytes. */
+const TOKEN_LIMIT = 64 * 1024
+/** The distribution token spec: a token without `expires_in` lives 60 s. */
+const DEFAULT_LIFE_S = 60
+/** Servers give absurd lives; a day outlives every step. */
+const LONGEST_LIFE_S = 24 * 3600
+
+/**
+ * Asks the token service that a challenge names. An identity token goes by POST (OAuth2), a password by GET with Basic,
+ * which every token service understands; without credentials the request is anonymous.
+ * Throws `LOGIN_FAILED` when the service refuses the login.
+ */
+export async function fetchToken(request: TokenRequest, send: Send): Promise<Token> {
+  const realm = realmOf(request)
+  const response = await send(tokenRequest(request, realm))
+  if (response.status !== 200) throw await refused(request, realm, response)
+  return parseToken(await readBytes(response, TOKEN_LIMIT), request)
+}
+
+/** Whether credentials of `origin` may go to a realm: over https, or where the registry itself is on this machine. */
+function realmOf({ registry, challenge }: TokenRequest): URL {
+  const text = challenge.parameters['realm'] ?? ''
+  const realm = URL.canParse(text, registry.origin.href) ? new URL(text, registry.origin) : undefined
+  if (realm === undefined || !/^https?:$/.test(realm.protocol)) {
+    throw new LadingError('LOGIN_FAILED', `${registry.name} names a token service that is no web address`)
+  }
+  const isSafe = realm.protocol === 'https:' || (registry.origin.protocol === 'http:' && isAsNear(realm, registry.origin))
+  if (!isSafe) {
+    throw new LadingError('LOGIN_FAILED', `${registry.name} sends logins to ${realm.origin} over plain http; the login was not sent`, {
+      hint: 'Set the realm of the registry to https; no login is sent over plain http.',
+    })
+  }
+  // A registry out there has no business on this machine (server-side request forgery, ggcr#2258).
+  if (isLoopback(realm.host) && !isLoopback(registry.origin.host)) {
+    throw new LadingError('LOGIN_FAILED', `${registry.name} names a token service on this machine (${realm.host}); the login was not sent`)
+  }
+  return realm
+}
+
+/** A plain http registry, insecure on purpose, may name its own host or loopback; nothing further away. */
+function isAsNear(realm: URL, origin: URL): boolean {
+  return realm.hostname === origin.hostname || isLoopback(realm.host)
+}
+
+function tokenRequest(request: TokenRequest, realm: URL): Request {
+  const { challenge, scopes, credential } = request
+  const service = challenge.parameters['service']
+  if (credential?.kind === 'identity-token') {
+    const form = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: credential.token, client_id: 'lading' })
+    if (service !== undefined) form.set('service', service)
+    form.set('scope', scopes.map(formatScope).join(' '))
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    return { method: 'POST', url: realm, headers, body: { kind: 'bytes', bytes: form.toString() }, repeatable: true, patienceMs: 30_000 }
+  }
+  const url = new URL(realm)
+  if (service !== undefined) url.searchParams.set('service', service)
+  for (const scope of scopes) url.searchParams.append('scope', formatScope(scope))
+  const headers: Record<string, string> = credential?.kind === 'password' ? { authorization: basic(credential) } : {}
+  return { method: 'GET', url, headers, patienceMs: 30_000 }
+}
+
+/** The value of an `Authorization` header for a user and a password. */
+export function basic({ username, password }: { readonly username: string; readonly password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+}
+
+async function refused({ registry, credential }: TokenRequest, realm: URL, response: Response): Promise<LadingError> {
+  const said = (await readStart(response, 2048)).replace(/\s+/g, ' ').slice(0, 300)
+  const words = said === '' ? '' : `: ${said}`
+  if (response.status === 429 || response.status >= 500) {
+    return new LadingError('REGISTRY_BUSY', `asking ${realm.host} for a token for ${registry.name}: status ${response.status}${words}`)
+  }
+  const who = credential === undefined ? 'an anonymous token' : `the login${credential.kind === 'password' ? ` of “${credential.username}”` : ''}`
+  return new LadingError('LOGIN_FAILED', `${registry.name} refuses ${who} (status ${response.status} of ${realm.host})${words}`)
+}
+
+function parseToken(bytes: Uint8Array, { registry, now }: TokenRequest): Token {
+  const json = parseJson(bytes)
+  const text = stringIn(json, 'token') ?? stringIn(json, 'access_token')
+  if (text === undefined) throw new LadingError('LOGIN_FAILED', `the token service of ${registry.name} answered without a token`)
+  const life = numberIn(json, 'expires_in') ?? DEFAULT_LIFE_S
+  return { text, expires: now.getTime() + 1000 * Math.min(Math.max(life, DEFAULT_LIFE_S), LONGEST_LIFE_S) }
+}
+
+function parseJson(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const json: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    return typeof json === 'object' && json !== null ? { ...json } : {}
+  } catch {
+    return {}
+  }
+}
+
+function stringIn(json: Readonly<Record<string, unknown>>, key: string): string | undefined {
+  const value = json[key]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function numberIn(json: Readonly<Record<string, unknown>>, key: string): number | undefined {
+  const value = json[key]
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+}

@@ -1,0 +1,101 @@
+import { code, folded, link, type Table, table, text } from './markdown.ts'
+import { formatCount } from './quantity.ts'
+import type { Counts, Report, ReportedFinding, ScanReport } from './report.ts'
+
+/** Whether the reader came for the findings: the gate refused the image. */
+export function isFinding(report: Report): boolean {
+  return report.result === 'refused'
+}
+
+const PLATFORM_ROOM = { most: 50, bytes: 50_000 }
+/** Worst first. Other levels follow as they come. */
+const LEVELS = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'UNKNOWN']
+const MOST_LEVELS = 8
+
+/** The scan: what was decided, by what, and the counts of each platform. */
+export function scanOf(scan: ScanReport): string {
+  if (scan.result === 'not-scanned' && scan.decision === '') return ''
+  const parts = ['### Scan', `${DECISIONS[scan.decision]}${scannerOf(scan)}`]
+  if (scan.platforms.length > 0) parts.push(countsOf(scan))
+  return parts.join('\n\n')
+}
+
+function countsOf({ platforms, total }: ScanReport): string {
+  const shown = platforms.slice(0, PLATFORM_ROOM.most)
+  const levels = levelsOf([total, ...shown.map(({ counts }) => counts)])
+  const found = Object.values(total).some((count) => count !== undefined && count > 0)
+  // The sum of the rows would count a finding twice that two platforms share.
+  const sum = found && platforms.length > 1 ? [{ platform: 'together, each once', counts: total }] : []
+  const shape: Table<ScanReport['platforms'][number]> = {
+    head: ['Platform', ...levels.map((level) => text(level, 20))],
+    row: ({ platform, counts }) => [text(platform), ...levels.map((level) => strong(counts[level] ?? 0))],
+  }
+  return table(shape, [...sum, ...platforms], PLATFORM_ROOM)
+}
+
+const DECISIONS: Readonly<Record<ScanReport['decision'], string>> = {
+  passed: 'Passed: nothing found that counts.',
+  reported: '**Findings are reported and did not stop the publish** (`scan: report`).',
+  refused: '**Findings stopped the publish.**',
+  waived: '**Not scanned**: the gate is off (`scan: off`).',
+  '': 'No decision was made.',
+}
+
+function scannerOf({ scanner, database }: ScanReport): string {
+  const by = scanner === '' ? '' : ` Scanned by ${text(scanner, 60)}`
+  if (database === undefined) return by === '' ? '' : `${by}.`
+  const age = `${Math.round(database.ageHours)} h old`
+  return `${by}${by === '' ? ' With' : ', with'} a database that was ${age} (${code(database.source)}).`
+}
+
+function levelsOf(all: readonly Counts[]): readonly string[] {
+  const named = new Set(all.flatMap((counts) => Object.keys(counts)))
+  return [...named].sort((a, b) => rankOf(a) - rankOf(b)).slice(0, MOST_LEVELS)
+}
+
+function strong(count: number): string {
+  return count === 0 ? '0' : `**${count}**`
+}
+
+const WORST = 10
+const WORST_ROOM = { most: WORST, bytes: 60_000 }
+const FOLDED_ROOM = { most: 500, bytes: 300_000 }
+
+/** The findings: the worst ten at once, the rest folded. */
+export function findingsOf({ findings }: ScanReport): string {
+  if (findings.length === 0) return ''
+  const ordered = worstFirst(findings)
+  const rest = ordered.slice(WORST)
+  const title = formatCount(rest.length, 'more finding')
+  const more = rest.length === 0 ? [] : [folded(title, table(FINDING_TABLE, rest, FOLDED_ROOM))]
+  return ['### Findings', table(FINDING_TABLE, ordered.slice(0, WORST), WORST_ROOM), ...more].join('\n\n')
+}
+
+/** Within a level what has a fix comes first: that is what one can do something about. */
+function worstFirst(findings: readonly ReportedFinding[]): readonly ReportedFinding[] {
+  return [...findings].sort(
+    (a, b) => rankOf(a.severity) - rankOf(b.severity) || Number(a.fixed === '') - Number(b.fixed === ''),
+  )
+}
+
+function rankOf(level: string): number {
+  const rank = LEVELS.indexOf(level)
+  return rank < 0 ? LEVELS.length : rank
+}
+
+const FINDING_TABLE: Table<ReportedFinding> = {
+  head: ['Severity', 'Finding', 'Package', 'Installed', 'Fixed in', 'Platforms'],
+  row: (finding) => [
+    text(finding.severity, 20),
+    link(finding.id, finding.url),
+    finding.kind === 'secret' ? `secret in ${code(finding.subject)}` : code(finding.subject),
+    finding.kind === 'secret' ? '–' : text(finding.installed, 80),
+    fixOf(finding),
+    text(finding.platforms.join(', ')),
+  ],
+}
+
+function fixOf({ kind, fixed }: ReportedFinding): string {
+  if (kind === 'secret') return '–'
+  return fixed === '' ? 'no fix yet' : text(fixed, 80)
+}

@@ -1,0 +1,106 @@
+import type { Digest } from '../image/digest.ts'
+
+/**
+ * What happened, as the user gets it in `json` and `report.json`; outputs, summary and exit code are drawn from it alone.
+ * The form is fixed by `docs/report.schema.json`.
+ */
+export type Report = {
+  readonly schema: 1
+  readonly mode: 'publish'
+  readonly result: Result
+  /** why nothing was pushed, built or moved; empty otherwise */
+  readonly reason: string
+  /** of the index or single manifest; empty while it is not known */
+  readonly digest: Digest | ''
+  readonly version: string
+  readonly tags: readonly string[]
+  readonly tagNames: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly platforms: readonly PlatformReport[]
+  readonly references: readonly ReferenceReport[]
+  readonly registries: readonly RegistryReport[]
+  readonly scan: ScanReport
+  readonly rateLimits: readonly RateLimitReport[]
+  readonly phases: readonly Phase[]
+  readonly failure?: Failure
+}
+
+export type Result = 'published' | 'unchanged' | 'refused' | 'failed' | 'dry-run' | 'not-pushed'
+
+export type PlatformReport = {
+  /** `linux/amd64` */
+  readonly platform: string
+  readonly digest: Digest
+  /** of manifest, config and layers together, compressed as they travel */
+  readonly bytes: number
+}
+
+export type ReferenceReport = {
+  /** `ghcr.io/acme/app:1.2.3` */
+  readonly reference: string
+  readonly kind: 'fixed' | 'moving'
+  /** what it showed before; `null`: nothing */
+  readonly before: Digest | null
+  /** what it shows now, as far as known; what it will show for `planned` */
+  readonly digest: Digest | null
+  readonly outcome: 'created' | 'moved' | 'unchanged' | 'refused' | 'failed' | 'planned'
+  readonly reason: string
+}
+
+export type Amount = { readonly blobs: number; readonly bytes: number }
+
+export type RegistryReport = {
+  readonly registry: string
+  readonly repository: string
+  readonly uploaded: Amount
+  readonly present: Amount
+  readonly mounted: Amount
+  /** by method */
+  readonly requests: Readonly<Record<string, number>>
+  readonly retries: number
+  readonly milliseconds: number
+}
+
+export type ScanReport = {
+  readonly result: 'clean' | 'findings' | 'not-scanned'
+  readonly decision: 'passed' | 'reported' | 'refused' | 'waived' | ''
+  readonly platforms: readonly { readonly platform: string; readonly counts: Counts }[]
+  /** each distinct finding once, over all platforms */
+  readonly total: Counts
+  readonly findings: readonly ReportedFinding[]
+  readonly database?: { readonly source: string; readonly updated: string; readonly ageHours: number }
+  /** `trivy 0.74.0` */
+  readonly scanner: string
+}
+
+/** by severity; only the levels that were asked for */
+export type Counts = Readonly<Partial<Record<string, number>>>
+
+/** A finding as people see it. What a found secret is, is shown nowhere. */
+export type ReportedFinding = {
+  readonly id: string
+  readonly severity: string
+  readonly kind: 'vulnerability' | 'secret'
+  /** the package, or the file of a secret */
+  readonly subject: string
+  readonly installed: string
+  /** empty while nobody has fixed it */
+  readonly fixed: string
+  readonly title: string
+  readonly url: string
+  readonly platforms: readonly string[]
+}
+
+export type RateLimitReport = {
+  readonly registry: string
+  readonly identity: string
+  readonly limit: number
+  readonly remaining: number
+  readonly needed: number
+  readonly windowSeconds: number
+}
+
+export type Phase = { readonly name: string; readonly milliseconds: number }
+
+export type Failure = { readonly code: string; readonly message: string; readonly hint: string }

@@ -1,0 +1,56 @@
+import { liveNames } from './live-image.ts'
+import { code, prose } from './markdown.ts'
+import { formatCount } from './quantity.ts'
+import type { Failure, Report, Result } from './report.ts'
+
+/** The head of the summary: what happened, the digest, and what to do if something went wrong. */
+export function verdictOf(report: Report): string {
+  const paragraphs = [`## ${TITLES[report.result](report)}`, ...(report.digest === '' ? [] : [code(report.digest)])]
+  if (report.reason !== '') paragraphs.push(`Why: ${prose(report.reason)}`)
+  const glance = glanceOf(report)
+  if (glance !== '') paragraphs.push(glance)
+  if (report.failure !== undefined) paragraphs.push(explanation(report.failure))
+  return paragraphs.join('\n\n')
+}
+
+const TITLES: Readonly<Record<Result, (report: Report) => string>> = {
+  published: (report) => `**Published ${named(report)}**`,
+  unchanged: (report) => `**Nothing to do** for ${named(report)}`,
+  refused: (report) => `**Refused** ${named(report)}`,
+  failed: (report) => `**Failed**${report.failure === undefined ? '' : ` with ${code(report.failure.code)}`}`,
+  'dry-run': (report) => `**Dry run** of ${named(report)}: nothing was written`,
+  'not-pushed': (report) => `**Not pushed**: ${named(report)}`,
+}
+
+/** The version, or the best other name that the image has. */
+function named(report: Report): string {
+  const name = [report.version, report.tagNames[0], report.digest].find(
+    (candidate) => candidate !== undefined && candidate !== '',
+  )
+  return name === undefined ? 'this image' : code(name, 80)
+}
+
+function glanceOf(report: Report): string {
+  if (report.result !== 'published' && report.result !== 'unchanged') return ''
+  const moved = report.references.filter(({ outcome }) => outcome === 'created' || outcome === 'moved').length
+  const names = liveNames(report).length
+  const parts = [
+    moved === 0 ? '' : `${formatCount(moved, 'tag')} written and read back`,
+    names === 0 ? '' : formatCount(names, 'repository', 'repositories'),
+    report.platforms.length === 0 ? '' : formatCount(report.platforms.length, 'platform'),
+    SCANNED[report.scan.decision],
+  ]
+  return parts.filter((part) => part !== '').join(' · ')
+}
+
+const SCANNED: Readonly<Record<Report['scan']['decision'], string>> = {
+  passed: 'scan passed',
+  reported: '**published with known findings**',
+  refused: '',
+  waived: '**not scanned**',
+  '': '',
+}
+
+function explanation({ message, hint }: Failure): string {
+  return `> **What happened:** ${prose(message, 2000)}\n>\n> **What to do:** ${prose(hint, 2000)}`
+}

@@ -1,0 +1,187 @@
+import { LadingError } from '../error.ts'
+import { type Digest, tryParseDigest } from '../image/digest.ts'
+import { SEVERITIES, type Severity } from '../plan/request.ts'
+import { plainLine } from './plain-text.ts'
+
+/** Something that the scanner found in one platform. What a found secret is, is dropped while reading. */
+export type Finding = Vulnerability | FoundSecret
+
+export type Vulnerability = {
+  readonly kind: 'vulnerability'
+  /** `CVE-2026-1234` */
+  readonly id: string
+  readonly severity: Severity
+  readonly package: string
+  readonly installed: string
+  /** empty while there is none */
+  readonly fixed: string
+  /** Trivy's: `fixed`, `affected`, `will_not_fix`, …; empty when it is not known */
+  readonly status: string
+  readonly title: string
+  /** http or https, or empty */
+  readonly url: string
+  readonly purl: string
+}
+
+export type FoundSecret = {
+  readonly kind: 'secret'
+  /** of the rule that matched */
+  readonly id: string
+  readonly severity: Severity
+  readonly title: string
+  /** in the image; `image configuration` for its environment and history */
+  readonly file: string
+  readonly line: number
+}
+
+/** What was found in one platform. */
+export type PlatformScan = {
+  readonly platform: string
+  /** digest of the configuration that was scanned, as the scanner tells it */
+  readonly imageId: Digest
+  /** `alpine 3.20.3`; empty when there is none */
+  readonly os: string
+  /** nobody writes advisories for this system any more, so that a clean result says little */
+  readonly endOfLife: boolean
+  readonly findings: readonly Finding[]
+}
+
+/** What a report must be about. */
+export type Expected = {
+  readonly platform: string
+  /** digest of the platform's configuration */
+  readonly config: Digest
+  /** `--input` as it was given */
+  readonly input: string
+  readonly severities: readonly Severity[]
+}
+
+/**
+ * Reads Trivy's JSON (schema 2). Throws `SCAN_BROKEN` when it is not exactly what was asked for: another image, another
+ * shape, a level that was not asked. A report without `Results` is a clean one: that is how `FROM scratch` looks.
+ */
+export function parseFindings(text: string, expected: Expected): PlatformScan {
+  const reader = readerOf(expected)
+  const report = reader.object(parseJson(text, reader), 'the report')
+  if (report['SchemaVersion'] !== 2) throw reader.wrong('SchemaVersion is not 2')
+  if (report['ArtifactType'] !== 'container_image') throw reader.wrong('it is not about an image')
+  const metadata = reader.object(report['Metadata'], 'Metadata')
+  const imageId = imageIdOf(metadata, expected, reader)
+  const os = metadata['OS'] === undefined ? {} : reader.object(metadata['OS'], 'OS')
+  const results = reader.list(report['Results'], 'Results')
+  return {
+    platform: expected.platform,
+    imageId,
+    os: plainLine(`${reader.text(os['Family'], 'OS.Family')} ${reader.text(os['Name'], 'OS.Name')}`, 100),
+    endOfLife: os['EOSL'] === true,
+    findings: results.flatMap((result) => findingsOf(result, expected, reader)),
+  }
+}
+
+/** The proof that the report is about this platform: Trivy takes the first manifest of whatever it is given. */
+function imageIdOf(metadata: Json, expected: Expected, reader: Reader): Digest {
+  const imageId = tryParseDigest(reader.text(metadata['ImageID'], 'ImageID'))
+  if (imageId === undefined) throw reader.wrong('it does not say which image it is about')
+  if (imageId !== expected.config) throw reader.wrong(`it is about the image ${imageId} and not ${expected.config}`)
+  return imageId
+}
+
+function findingsOf(value: unknown, expected: Expected, reader: Reader): readonly Finding[] {
+  const result = reader.object(value, 'a result')
+  const target = reader.text(result['Target'], 'Target')
+  // Environment and history are reported under the name of the whole image.
+  const file = target === expected.input ? 'image configuration' : plainLine(target)
+  const vulnerabilities = reader.list(result['Vulnerabilities'], 'Vulnerabilities')
+  const secrets = reader.list(result['Secrets'], 'Secrets')
+  return [
+    ...vulnerabilities.map((item) => vulnerabilityOf(reader.object(item, 'a vulnerability'), reader)),
+    ...secrets.map((item) => secretOf(reader.object(item, 'a secret'), file, reader)),
+  ]
+}
+
+function vulnerabilityOf(json: Json, reader: Reader): Vulnerability {
+  const identifier = json['PkgIdentifier'] === undefined ? {} : reader.object(json['PkgIdentifier'], 'PkgIdentifier')
+  const url = reader.text(json['PrimaryURL'], 'PrimaryURL')
+  return {
+    kind: 'vulnerability',
+    id: reader.name(json['VulnerabilityID'], 'VulnerabilityID'),
+    severity: reader.severity(json['Severity']),
+    package: reader.name(json['PkgName'], 'PkgName'),
+    installed: plainLine(reader.text(json['InstalledVersion'], 'InstalledVersion')),
+    fixed: plainLine(reader.text(json['FixedVersion'], 'FixedVersion')),
+    status: plainLine(reader.text(json['Status'], 'Status')),
+    title: plainLine(reader.text(json['Title'], 'Title')),
+    url: /^https?:\/\//.test(url) ? plainLine(url, 1000) : '',
+    purl: plainLine(reader.text(identifier['PURL'], 'PURL'), 1000),
+  }
+}
+
+/** `Match` and `Code` hold the secret's surroundings, masked by a guess of the scanner: they are not even read. */
+function secretOf(json: Json, file: string, reader: Reader): FoundSecret {
+  const line = json['StartLine']
+  if (typeof line !== 'number' || !Number.isSafeInteger(line)) throw reader.wrong('a secret has no line')
+  return {
+    kind: 'secret',
+    id: reader.name(json['RuleID'], 'RuleID'),
+    severity: reader.severity(json['Severity']),
+    title: plainLine(reader.text(json['Title'], 'Title')),
+    file,
+    line,
+  }
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+type Reader = {
+  wrong(why: string): LadingError
+  object(value: unknown, what: string): Json
+  /** absent is empty: Trivy leaves out what is empty */
+  list(value: unknown, what: string): readonly unknown[]
+  text(value: unknown, what: string): string
+  /** a text that must be there */
+  name(value: unknown, what: string): string
+  severity(value: unknown): Severity
+}
+
+function readerOf(expected: Expected): Reader {
+  const wrong = (why: string): LadingError =>
+    new LadingError('SCAN_BROKEN', `reading the scanner's report about ${plainLine(expected.platform)}: ${why}`)
+  const text = (value: unknown, what: string): string => {
+    if (value === undefined) return ''
+    if (typeof value !== 'string') throw wrong(`${what} is not a text`)
+    return value
+  }
+  return {
+    wrong,
+    text,
+    object(value, what) {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(`${what} is not an object`)
+      return Object.fromEntries(Object.entries(value))
+    },
+    list(value, what) {
+      if (value === undefined) return []
+      if (!Array.isArray(value)) throw wrong(`${what} is not a list`)
+      return value
+    },
+    name(value, what) {
+      const name = plainLine(text(value, what))
+      if (name === '') throw wrong(`${what} is empty`)
+      return name
+    },
+    severity(value) {
+      const severity = SEVERITIES.find((known) => known === value)
+      if (severity === undefined) throw wrong('a finding has no known severity')
+      if (!expected.severities.includes(severity)) throw wrong(`a finding is ${severity}, which was not asked for`)
+      return severity
+    },
+  }
+}
+
+function parseJson(text: string, reader: Reader): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // No cause: the parser's message repeats a piece of the text, and the report holds the image's environment in clear.
+    throw reader.wrong('it is not JSON')
+  }
+}

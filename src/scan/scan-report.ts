@@ -1,0 +1,50 @@
+import type { ReportedFinding, ScanReport } from '../report/report.ts'
+import { countBySeverity, counts, type DistinctFinding, distinctFindings } from './distinct.ts'
+import type { Scan } from './scan.ts'
+import type { Verdict } from './verdict.ts'
+
+/**
+ * What the report says about the scan. Counts per platform are Trivy's for the levels that were asked; the total has each
+ * distinct finding once. `findings` also lists what `ignore-unfixed` lets pass, and that is in no count.
+ */
+export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
+  const decision = verdict.pass ? verdict.image.decision : 'refused'
+  if (scan === 'off') {
+    return { result: 'not-scanned', decision, platforms: [], total: {}, findings: [], scanner: '' }
+  }
+  const { rule, database, scanner } = scan
+  const counted = distinctFindings(scan.platforms, (finding) => counts(finding, rule))
+  const passedOver = distinctFindings(scan.platforms, (finding) => !counts(finding, rule))
+  const platforms = scan.platforms.map(({ platform, findings }) => {
+    const own = findings.filter((finding) => counts(finding, rule))
+    return { platform, counts: countBySeverity(own, rule.severities) }
+  })
+  return {
+    result: counted.length === 0 ? 'clean' : 'findings',
+    decision,
+    platforms,
+    total: countBySeverity(counted, rule.severities),
+    findings: [...counted, ...passedOver].map(reported),
+    database,
+    scanner,
+  }
+}
+
+function reported(finding: DistinctFinding): ReportedFinding {
+  const { id, severity, kind, title, platforms } = finding
+  if (finding.kind === 'secret') {
+    return {
+      id,
+      severity,
+      kind,
+      subject: `${finding.file}:${finding.line}`,
+      installed: '',
+      fixed: '',
+      title,
+      url: '',
+      platforms,
+    }
+  }
+  const { package: subject, installed, fixed, url } = finding
+  return { id, severity, kind, subject, installed, fixed, title, url, platforms }
+}

@@ -1,0 +1,156 @@
+import { readFile, rm, stat } from 'node:fs/promises'
+import { isAbsolute, join } from 'node:path'
+import type { Edges } from '../edges.ts'
+import { LadingError } from '../error.ts'
+import type { Descriptor } from '../image/descriptor.ts'
+import type { Gate } from '../plan/request.ts'
+import { type Database, fetchDatabase } from './database.ts'
+import { countBySeverity, counts, type Rule } from './distinct.ts'
+import { broken, type Exited, exited } from './ended.ts'
+import { type PlatformScan, parseFindings } from './findings.ts'
+import { plainLine } from './plain-text.ts'
+import { writePlatformLayout } from './platform-layout.ts'
+import { findScanner } from './scanner.ts'
+import { EXIT, LIMITS, type Limits, scanCommand } from './trivy.ts'
+import { closeWorkroom, openWorkroom, type Workroom } from './workroom.ts'
+
+/** What is to be scanned, and how. */
+export type ScanRequest = {
+  /** the layout with all blobs */
+  readonly layoutDirectory: string
+  /** every platform of the image; attestations are none */
+  readonly platforms: readonly ScanPlatform[]
+  readonly gate: Gate
+  /** what a relative `trivy-path` is relative to */
+  readonly workspace: string
+  /** as the variable PATH: where `trivy` is looked for */
+  readonly searchPath: string
+  /** where the scanner keeps its database (absolute); default: nowhere that lasts */
+  readonly cacheDirectory?: string
+  readonly limits?: Limits
+}
+
+export type ScanPlatform = {
+  /** `linux/arm64` */
+  readonly platform: string
+  readonly manifest: Descriptor
+  readonly config: Descriptor
+}
+
+/** What a whole image's scan brought. */
+export type Scan = {
+  /** `trivy 0.74.0` */
+  readonly scanner: string
+  readonly database: Database
+  /** what was asked for; the verdict holds it against what was done */
+  readonly asked: readonly ScanPlatform[]
+  readonly platforms: readonly PlatformScan[]
+  readonly rule: Rule
+}
+
+export type ScanEdges = Pick<Edges, 'exec' | 'reporter' | 'clock' | 'signal' | 'scratch'>
+
+/** The largest report that is read, in bytes: some ten thousand findings. */
+const REPORT_LIMIT = 128 * 1024 * 1024
+
+/**
+ * Scans every platform of an image in a layout. Platforms go one after the other: Trivy keeps all cores busy by itself
+ * (two at once gained 2 % on two cores), and two would fetch the Java database into one folder at the same time.
+ * Throws `SCAN_BROKEN`, `SCAN_DATABASE`, `TOOL_UNVERIFIED` or `CANCELLED`; what it returns is a scan that worked.
+ */
+export async function scanImage(request: ScanRequest, edges: ScanEdges): Promise<Scan> {
+  const { gate, platforms: asked, cacheDirectory } = request
+  if (asked.length === 0)
+    throw new LadingError('SCAN_BROKEN', 'scanning the image: it has no platform that could be scanned')
+  if (cacheDirectory !== undefined && !isAbsolute(cacheDirectory)) {
+    throw new LadingError('INTERNAL', 'scanning the image: the cache folder must be an absolute path')
+  }
+  const limits = request.limits ?? LIMITS
+  const room = await openWorkroom(edges.scratch, cacheDirectory)
+  try {
+    const scanner = await findScanner({ ...request, trivyPath: gate.trivyPath }, room, edges.exec)
+    const database = await fetchDatabase(scanner, gate.databases, room, { ...edges, timeoutMs: limits.databaseMs })
+    const run = { request, edges, room, program: scanner.program, timeoutMs: limits.scanMs }
+    const platforms: PlatformScan[] = []
+    for (const platform of asked) platforms.push(await scanPlatform(platform, run))
+    const rule = { severities: gate.severities, ignoreUnfixed: gate.ignoreUnfixed }
+    return { scanner: `trivy ${scanner.version}`, database, asked, platforms, rule }
+  } finally {
+    await closeWorkroom(room).catch((error: unknown) =>
+      edges.reporter.debug(`the scanner's folder stays: ${String(error)}`),
+    )
+  }
+}
+
+type Run = {
+  readonly request: ScanRequest
+  readonly edges: ScanEdges
+  readonly room: Workroom
+  readonly program: string
+  readonly timeoutMs: number
+}
+
+async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformScan> {
+  const { request, edges, room } = run
+  const name = plainLine(platform.platform)
+  if (edges.signal.aborted) throw new LadingError('CANCELLED', `scanning ${name}: the step was cancelled`)
+  const { layoutDirectory, gate } = request
+  const input = await writePlatformLayout({ layoutDirectory, ...platform, directory: room.images })
+  const output = `${input}.json`
+  const command = scanCommand(run.program, gate, { input, output }, room)
+  const onLine = (line: string): void => edges.reporter.debug(plainLine(line))
+  const ended = exited(
+    await edges.exec({ ...command, timeoutMs: run.timeoutMs, onLine }),
+    `scanning ${name}`,
+    withLayout(run),
+  )
+  const report = await answerOf(ended, join(room.directory, output), name, withLayout(run))
+  const expected = { platform: platform.platform, config: platform.config.digest, input, severities: gate.severities }
+  const scan = parseFindings(report, expected)
+  mustAgree(ended, scan, name, withLayout(run))
+  tell(scan, gate, edges)
+  return scan
+}
+
+/** The layout's own folder says nothing to a reader either. */
+function withLayout({ room, request }: Run): Workroom {
+  return { ...room, paths: [...room.paths, request.layoutDirectory] }
+}
+
+/** The report of a scan that worked. The file goes at once: it holds the image's environment in clear. */
+async function answerOf(ended: Exited, path: string, name: string, room: Workroom): Promise<string> {
+  if (ended.code !== EXIT.clean && ended.code !== EXIT.findings) {
+    throw broken(`scanning ${name}: the scanner ended with exit code ${ended.code}`, ended.stderr, room)
+  }
+  try {
+    const { size } = await stat(path)
+    if (size <= REPORT_LIMIT) return await readFile(path, 'utf8')
+  } catch {
+    throw broken(`scanning ${name}: the scanner said it is done, and left no report`, ended.stderr, room)
+  } finally {
+    await rm(path, { recursive: true, force: true })
+  }
+  throw broken(`scanning ${name}: the scanner's report is larger than ${REPORT_LIMIT} bytes`, ended.stderr, room)
+}
+
+/** Two ways of saying the same thing must say the same: one that lies makes the other worthless. */
+function mustAgree(ended: Exited, scan: PlatformScan, name: string, room: Workroom): void {
+  if ((ended.code === EXIT.findings) === scan.findings.length > 0) return
+  const message = `scanning ${name}: exit code ${ended.code} does not fit a report with ${scan.findings.length} findings`
+  throw broken(message, ended.stderr, room)
+}
+
+function tell(scan: PlatformScan, gate: Gate, edges: ScanEdges): void {
+  const name = plainLine(scan.platform)
+  const counted = scan.findings.filter((finding) => counts(finding, gate))
+  const levels = Object.entries(countBySeverity(counted, gate.severities))
+  const words = levels.flatMap(([level, count]) => (count === 0 ? [] : [`${count} ${level}`]))
+  const unfixed = scan.findings.length - counted.length
+  const more = unfixed === 0 ? '' : `, ${unfixed} without a fix let pass`
+  edges.reporter.info(`${name}: ${words.join(', ') || 'clean'}${more}`)
+  if (scan.endOfLife) {
+    edges.reporter.notice(
+      `${name}: ${scan.os} gets no security updates any more, so that there may be more than is known`,
+    )
+  }
+}

@@ -1,0 +1,66 @@
+import { join, relative } from 'node:path'
+import type { Command } from '../edges.ts'
+import type { Gate } from '../plan/request.ts'
+import type { Workroom } from './workroom.ts'
+
+/**
+ * The scanner's ways of ending a scan that are answers: nothing found, and found (we choose the number). Its own
+ * failures are 1, a panic is 2.
+ */
+export const EXIT = { clean: 0, findings: 10 } as const
+
+/** How long the scanner may take, in milliseconds. */
+export type Limits = {
+  /** one database repository: Trivy's own limit does not cover the download, and a silent registry holds it for ever */
+  readonly databaseMs: number
+  /** one platform, over Trivy's own 10 minutes: it downloads its Java database within a scan, outside that limit */
+  readonly scanMs: number
+}
+
+export const LIMITS: Limits = { databaseMs: 3 * 60_000, scanMs: 15 * 60_000 }
+
+/** One layout to scan: folder names below the room's working directory. */
+export type ScanTarget = { readonly input: string; readonly output: string }
+
+/** The command that scans one platform's layout. Paths are relative: Trivy repeats them in its report. */
+export function scanCommand(program: string, gate: Gate, target: ScanTarget, room: Workroom): Command {
+  const args = [
+    'image',
+    ...['--input', target.input],
+    ...['--format', 'json'],
+    // Into a file: what is printed is kept only up to a bound, and half a report is none.
+    ...['--output', join('..', target.output)],
+    ...['--exit-code', String(EXIT.findings)],
+    ...['--severity', gate.severities.join(',')],
+    ...['--scanners', 'vuln,secret'],
+    // A layer cache that platforms share can hide secrets: its key ignores which layers were skipped as a base image's.
+    ...['--cache-backend', 'memory'],
+    // No `--skip-java-db-update`: without a Java database any image with a jar would end in an error.
+    '--skip-db-update',
+    ...['--timeout', '10m'],
+    '--list-all-pkgs=false',
+    ...quietly(room),
+  ]
+  return { program, args, env: room.env, directory: room.images }
+}
+
+/** The command that brings the vulnerability database of one repository into the cache. */
+export function downloadCommand(program: string, repository: string, room: Workroom): Command {
+  const args = ['image', '--download-db-only', '--db-repository', repository, ...quietly(room)]
+  return { program, args, env: room.env, directory: room.images }
+}
+
+/** The command that tells the scanner's version. */
+export function versionCommand(program: string, room: Workroom): Command {
+  const args = ['version', '--format', 'json', '--cache-dir', cacheArgument(room)]
+  return { program, args, env: room.env, directory: room.images }
+}
+
+/** Both of the first two, or Trivy asks its maker's server at each start. */
+function quietly(room: Workroom): readonly string[] {
+  return ['--disable-telemetry', '--skip-version-check', '--no-progress', '--cache-dir', cacheArgument(room)]
+}
+
+function cacheArgument(room: Workroom): string {
+  return room.cache.startsWith(`${room.directory}/`) ? relative(room.images, room.cache) : room.cache
+}

@@ -1,0 +1,44 @@
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Scratch, Variables } from '../edges.ts'
+
+/**
+ * Where the scanner works. It reads `trivy.yaml`, `.trivyignore` and `trivy-secret.yaml` of its working directory by
+ * itself, so that one must never be the workspace: whoever wrote the change under test would configure the gate.
+ */
+export type Workroom = {
+  /** the parent of all folders below; ours alone */
+  readonly directory: string
+  /** working directory: holds the platforms' layouts and nothing else */
+  readonly images: string
+  /** where the scanner keeps its database */
+  readonly cache: string
+  /** the scanner's whole environment */
+  readonly env: Variables
+  /** folders that are cut out of what people read */
+  readonly paths: readonly string[]
+}
+
+/** Makes a private room below `scratch`. `cacheDirectory` (absolute) is used as it is, and kept. */
+export async function openWorkroom(scratch: Scratch, cacheDirectory?: string): Promise<Workroom> {
+  const made = await mkdtemp(join(scratch.directory, 'scan-'))
+  const directory = await realpath(made)
+  const within = (name: string): string => join(directory, name)
+  const cache = cacheDirectory ?? within('cache')
+  for (const folder of [within('images'), within('home'), within('tmp'), cache]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  }
+  return {
+    directory,
+    images: within('images'),
+    cache,
+    // Without HOME the scanner asks the system for the home folder, and finds logins and modules there.
+    env: { HOME: within('home'), TMPDIR: within('tmp') },
+    paths: [directory, made, scratch.directory, cache],
+  }
+}
+
+/** Removes the room. Links in it go, what they point at stays. */
+export async function closeWorkroom(room: Workroom): Promise<void> {
+  await rm(room.directory, { recursive: true, force: true })
+}
