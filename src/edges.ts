@@ -102,7 +102,12 @@ export type Questions = {
 
 export type PushRight =
   | { readonly granted: true; readonly shownBy: 'token' | 'session' }
-  | { readonly granted: false; readonly code: 'PUSH_DENIED' | 'LOGIN_FAILED' | 'REPOSITORY_MISSING'; readonly why: string; readonly hint: string }
+  | {
+      readonly granted: false
+      readonly code: 'PUSH_DENIED' | 'LOGIN_FAILED' | 'REPOSITORY_MISSING'
+      readonly why: string
+      readonly hint: string
+    }
 
 /** Pull limit as Docker Hub tells it in `ratelimit-limit`, `ratelimit-remaining`, `docker-ratelimit-source`. */
 export type PullLimit = {

@@ -4,14 +4,16 @@
  */
 export const DEFAULT_HINTS = {
   INPUT_INVALID: 'Correct the inputs named above; the README lists every input with an example.',
-  REFERENCE_INVALID: 'Write the image as [registry/]repository[:tag]; only lower-case letters, digits and . _ - / are allowed in its name.',
+  REFERENCE_INVALID:
+    'Write the image as [registry/]repository[:tag]; only lower-case letters, digits and . _ - / are allowed in its name.',
   LOGIN_FAILED: 'Check user name and token of this registry in `registry-auth` (or `username` and `password`).',
   PUSH_DENIED: 'Give this login the right to push to the repository.',
   REPOSITORY_MISSING: 'Create the repository first, or correct its name in `images`.',
   RATE_LIMITED: 'Sign in for pulls (`registry-auth` with `use: pull`), or wait until the limit refills.',
   REGISTRY_BUSY: 'Run the step again in a few minutes; what was already uploaded is not sent again.',
   REGISTRY_UNREACHABLE: 'Check the name of the registry and whether this runner can reach it (DNS, firewall, proxy).',
-  TLS_FAILED: 'Name the certificate authority in `registry-config` (`ca`), or `insecure: true` for a registry that speaks plain http.',
+  TLS_FAILED:
+    'Name the certificate authority in `registry-config` (`ca`), or `insecure: true` for a registry that speaks plain http.',
   TAG_EXISTS: 'Publish under a new version.',
   TAG_IMMUTABLE: 'Publish under a new version: this registry does not let a tag be moved.',
   TAG_HELD: 'Set `moving-tags: force` to move the tag backwards on purpose.',

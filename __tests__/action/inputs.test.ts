@@ -268,6 +268,11 @@ describe('logins', () => {
     expect((await failure({ ...IMAGE, username: 'u', scan: 'x' })).code).toBe('INPUT_INVALID')
   })
 
+  test('the token of the job is not sent under another name', async () => {
+    const error = await failure({ images: 'ghcr.io/acme/api', token: 't', username: 'somebody' })
+    expect(error.message).toContain('the login to ghcr.io has no password')
+  })
+
   test('where GitHub withholds secrets an empty password only drops the login', async () => {
     const fork = await read({ username: 'u' }, { pullRequest: { number: 1, fromFork: true } })
     expect(fork.secrets.logins).toEqual([])

@@ -133,6 +133,11 @@ describe('summary', () => {
     expect(summaryOf(UNCHANGED)).toContain('| `░░░░░░░░░░░░░░░░` |')
   })
 
+  it('shows in the bar even the smallest piece that travelled', () => {
+    const registries = PUBLISHED.registries.map((one) => ({ ...one, uploaded: { blobs: 1, bytes: 700 } }))
+    expect(summaryOf({ ...PUBLISHED, registries })).toMatch(/\| `█▒*░+` \| 1 blob, 700 B \|/)
+  })
+
   it('says what is left of the pull limit, for whom, and how long it took', () => {
     expect(summaryOf(PUBLISHED)).toContain(
       '- Docker Hub: 187 of 200 pulls were left for `203.0.113.7`, counted over 6 h. This build may need 2.',

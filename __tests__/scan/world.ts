@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -61,7 +61,10 @@ function execute(signal: AbortSignal): Exec {
       let stderr = ''
       child.stdout.on('data', (chunk) => (stdout += chunk))
       child.stderr.on('data', (chunk) => (stderr += chunk))
-      child.on('error', () => (clearTimeout(timer), resolve({ kind: 'absent' })))
+      child.on('error', () => {
+        clearTimeout(timer)
+        resolve({ kind: 'absent' })
+      })
       child.on('close', (code) => {
         clearTimeout(timer)
         resolve(
@@ -107,7 +110,6 @@ else { ${fake.scan ?? answers([], 0)} }
 `,
   )
   await chmod(program, 0o755)
-  await mkdir(join(directory, 'empty'), { recursive: true })
   return directory
 }
 

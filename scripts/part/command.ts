@@ -10,21 +10,26 @@ export type Setting = {
   readonly folder?: string
   readonly environment?: Readonly<Record<string, string>>
   readonly milliseconds?: number
+  /** Keeps standard input open until the end, for a command that is watched. */
+  readonly input?: 'open'
 }
 
 /** Runs a command to its end; one that cannot be started counts as ended with 127. */
 export async function run(command: string, args: readonly string[], setting: Setting = {}): Promise<Finished> {
   const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [setting.input === 'open' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...setting.environment },
     ...(setting.folder === undefined ? {} : { cwd: setting.folder }),
     ...(setting.milliseconds === undefined ? {} : { timeout: setting.milliseconds, killSignal: 'SIGKILL' }),
   })
   const ended = new Promise<{ code: number; failure: string }>((resolve) => {
     child.once('error', (error) => resolve({ code: 127, failure: error.message }))
+    // What watches the command holds its pipes until standard input ends.
+    child.once('exit', () => child.stdin?.destroy())
     child.once('close', (code) => resolve({ code: code ?? 137, failure: '' }))
   })
-  const [stdout, stderr, { code, failure }] = await Promise.all([text(child.stdout), text(child.stderr), ended])
+  const printed = [child.stdout, child.stderr].map((stream) => (stream === null ? '' : text(stream)))
+  const [{ code, failure }, stdout = '', stderr = ''] = await Promise.all([ended, ...printed])
   return { code, stdout, stderr: stderr + failure }
 }
 

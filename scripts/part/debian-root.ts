@@ -4,6 +4,7 @@ import semver from 'semver'
 import { exists, isRoot, mustRun, onPath, run } from './command.ts'
 import { partsFolder, place, type Say } from './folder.ts'
 import { DEBIAN_EXPECTED, DEBIAN_PACKAGES, DEBIAN_ROOT_EDITION, DEBIAN_SUITE } from './table.ts'
+import { watched } from './watched.ts'
 
 /** A folder with a small Debian in it: the engine runs inside, single tools run from outside as well. */
 export function debianRoot(): string {
@@ -24,10 +25,11 @@ export async function makeDebianRoot(say: Say): Promise<void> {
   const mirror = await ownMirror()
   say(`  unpacking Debian ${DEBIAN_SUITE} with ${DEBIAN_PACKAGES.join(', ')}; takes about 70 seconds`)
   await place(debianRoot(), async (unfinished) => {
-    // In a mount namespace of its own, so that what it mounts is gone when it ends or is killed.
-    const args = ['--mount', '--propagation', 'private', tool, '--variant=minbase']
     const packages = `--include=${DEBIAN_PACKAGES.join(',')}`
-    await mustRun('unpack a Debian root', 'unshare', [...args, packages, DEBIAN_SUITE, unfinished, ...mirror])
+    const unpacking = watched([tool, '--variant=minbase', packages, DEBIAN_SUITE, unfinished, ...mirror])
+    // In namespaces of its own: what it mounts and starts is gone when it ends, and also when this process is killed.
+    const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private']
+    await mustRun('unpack a Debian root', 'unshare', [...namespaces, ...unpacking], { input: 'open' })
     await complainAboutVersions(unfinished)
     await makeMountPoints(unfinished)
     await rm(path.join(unfinished, 'var/cache/apt'), { recursive: true, force: true })

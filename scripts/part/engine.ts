@@ -4,7 +4,8 @@ import { exists, onPath } from './command.ts'
 import { canMakeDebianRoot, debianRoot, inDebianRoot } from './debian-root.ts'
 import { locate, requirePart } from './locate.ts'
 import { askEngine, runningEngine } from './running-engine.ts'
-import { openFolder, ownFolder, type Running, supervise, untilReady, WATCHED } from './supervised.ts'
+import { openFolder, ownFolder, type Running, supervise, untilReady } from './supervised.ts'
+import { WATCHED } from './watched.ts'
 
 export type EngineKind = 'containerd' | 'graph'
 
@@ -126,7 +127,8 @@ mount -o remount,ro,bind "$root"
 cd "$root"
 pivot_root . run/old
 umount -l /run/old
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp
+# The last one keeps the engine from AppArmor, whose profiles it could only load with tools that are not in here.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp container=docker
 bridge=none
 if ip link add "lading-$id" type bridge; then
   ip address add "10.213.$(printf %d "0x$(printf %.2s "$id")").1/24" dev "lading-$id"

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { executable, mustRun, onPath, run } from './command.ts'
 import { partsFolder, place, type Say } from './folder.ts'
 import type { GoProgram } from './table.ts'
+import { watched } from './watched.ts'
 
 /** Where a program that Go built is kept. */
 export function builtPath(program: GoProgram): string {
@@ -17,15 +18,12 @@ export async function buildProgram(program: GoProgram, say: Say): Promise<void> 
   )
   const source = await sourceOf(go, program)
   await place(target, async (unfinished) => {
-    await mustRun(
-      `build ${program.module} ${program.version}`,
-      'nice',
-      ['-n', '5', go, ...building(program, unfinished)],
-      {
-        folder: source,
-        environment: { ...program.environment, CGO_ENABLED: '0' },
-      },
-    )
+    const [shell = 'sh', ...compiling] = watched(['nice', '-n', '5', go, ...building(program, unfinished)])
+    await mustRun(`build ${program.module} ${program.version}`, shell, compiling, {
+      folder: source,
+      input: 'open',
+      environment: { ...program.environment, CGO_ENABLED: '0' },
+    })
     await chmod(unfinished, 0o755)
   })
 }

@@ -3,7 +3,7 @@ import { copyDatabase, refreshMetadata } from './database.ts'
 import { locate, requirePart } from './locate.ts'
 import type { PartName } from './table.ts'
 
-export { type EngineKind, type StartedEngine, startEngine } from './engine.ts'
+export { type StartedEngine, startEngine } from './engine.ts'
 export { install } from './install.ts'
 export { type Located, locate, requirePart } from './locate.ts'
 export { pushBuilderImage } from './push-builder-image.ts'

@@ -121,19 +121,17 @@ async function keptFiles(wanted: Part): Promise<readonly string[]> {
 }
 
 async function absent(wanted: Part): Promise<Located> {
-  return { found: false, why: `there is no ${wanted.called} on this machine`, remedy: await remedyFor(wanted) }
+  return { found: false, why: `this machine has no ${wanted.called}`, remedy: await remedyFor(wanted) }
 }
 
 async function remedyFor(wanted: Part): Promise<string> {
+  const command = `scripts/parts ${wanted.name}`
   const { recipe } = wanted
-  const go = await findGo()
-  const byGo = recipe.from === 'go' || wanted.name === 'trivy-db' || (recipe.from === 'debian' && recipe.otherwise)
-  if ((byGo && go !== undefined) || (canMakeDebianRoot() && (recipe.from === 'debian' || go !== undefined))) {
-    return `Run: scripts/parts ${wanted.name}`
+  const needsRoot = recipe.from === 'debian' ? recipe.otherwise === undefined : wanted.name === 'builder-image'
+  const needsGo = recipe.from !== 'debian' || !canMakeDebianRoot()
+  if (needsRoot && !canMakeDebianRoot()) {
+    const asRoot = process.platform === 'linux' && !isRoot() ? `run as root: ${command}` : 'use a Linux machine'
+    return recipe.from === 'debian' ? `Install ${wanted.called}, or ${asRoot}` : `To have it, ${asRoot}`
   }
-  if (go === undefined && recipe.from !== 'debian') {
-    return `Install Go 1.26 or newer and run: scripts/parts ${wanted.name}`
-  }
-  const root = process.platform === 'linux' && !isRoot() ? ` or run as root: scripts/parts ${wanted.name}` : ''
-  return `Install ${wanted.called}${root}`
+  return needsGo && (await findGo()) === undefined ? `Install Go 1.26 or newer and run: ${command}` : `Run: ${command}`
 }

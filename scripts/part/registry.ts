@@ -7,7 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { onPath, run } from './command.ts'
 import { randomName } from './folder.ts'
 import { requirePart } from './locate.ts'
-import { openFolder, type Running, supervise, untilReady, WATCHED } from './supervised.ts'
+import { openFolder, type Running, supervise, untilReady } from './supervised.ts'
+import { watched } from './watched.ts'
 
 export type AccessLine = {
   readonly method: string
@@ -48,7 +49,7 @@ export async function startRegistry(version: 2 | 3, options: RegistryOptions = {
   await writeFile(file, JSON.stringify(await configuration(folder, directory, options), undefined, 2))
   const running = await supervise({
     folder,
-    command: ['sh', '-c', WATCHED, 'sh', binary, 'serve', file],
+    command: watched([binary, 'serve', file]),
     environment: { OTEL_TRACES_EXPORTER: 'none' },
   })
   const host = await hostOf(running, version)

@@ -80,7 +80,7 @@ export async function untilReady(running: Running, what: string, ready: () => Pr
 }
 
 /** Clears up after parts whose starter was killed together with its supervisor. */
-export async function clearLeftovers(): Promise<void> {
+async function clearLeftovers(): Promise<void> {
   for (const folder of await startedFolders()) {
     const owner = await ownerOf(folder)
     if (owner === undefined ? await isOld(folder) : !alive(owner)) {
@@ -122,19 +122,6 @@ cat >/dev/null
 cd /
 sh "$folder/${CLEAN}"
 rm -rf "$folder"
-`
-
-/** Runs its arguments until standard input ends, which it does when the starter is gone, however it went. */
-export const WATCHED = `
-exec 3<&0
-"$@" </dev/null 3<&- &
-part=$!
-( cat <&3 >/dev/null; kill -KILL $part ) &
-watcher=$!
-wait $part
-code=$?
-kill $watcher 2>/dev/null
-exit $code
 `
 
 function runFolder(): string {

@@ -33,7 +33,7 @@ type FromGo = { readonly from: 'go'; readonly program: GoProgram }
 type MadeHere = { readonly from: 'here' }
 
 /** How a copy that the machine already has is recognized: its name on PATH, and which versions will do. */
-export type OnPath = {
+type OnPath = {
   readonly command: string
   readonly ask: readonly string[]
   readonly accepts: string
@@ -43,7 +43,7 @@ export type Part = {
   readonly name: PartName
   readonly recipe: FromDebian | FromGo | MadeHere
   readonly onPath?: OnPath
-  /** What a person would install by hand. */
+  /** How a sentence names it. */
   readonly called: string
 }
 
@@ -128,7 +128,7 @@ const PARTS: readonly Part[] = [
     name: 'registry3',
     recipe: { from: 'go', program: REGISTRY_3 },
     onPath: { command: 'registry', ask: ['--version'], accepts: '3.x' },
-    called: 'the Distribution registry 3.1',
+    called: 'Distribution registry 3.1',
   },
   {
     name: 'act',
@@ -142,16 +142,16 @@ const PARTS: readonly Part[] = [
     onPath: { command: 'actionlint', ask: ['--version'], accepts: '>=1.7.12' },
     called: 'actionlint 1.7.12',
   },
-  { name: 'trivy-db', recipe: { from: 'here' }, called: 'Go, which makes the small vulnerability database' },
+  { name: 'trivy-db', recipe: { from: 'here' }, called: 'small vulnerability database' },
   {
     name: 'engine',
     recipe: { from: 'debian', file: 'usr/sbin/dockerd' },
-    called: 'a Docker engine 28 or newer with the containerd image store',
+    called: 'Docker engine 28 or newer with the containerd image store',
   },
   {
     name: 'engine-graph',
     recipe: { from: 'debian', file: 'usr/sbin/dockerd' },
-    called: 'a Docker engine without the containerd image store',
+    called: 'Docker engine without the containerd image store',
   },
   {
     name: 'buildx',
@@ -180,9 +180,9 @@ const PARTS: readonly Part[] = [
     name: 'registry2',
     recipe: { from: 'debian', file: 'usr/bin/docker-registry' },
     onPath: { command: 'docker-registry', ask: ['--version'], accepts: '2.8.x' },
-    called: 'the Distribution registry 2.8',
+    called: 'Distribution registry 2.8',
   },
-  { name: 'builder-image', recipe: { from: 'here' }, called: 'Go, which builds BuildKit, and a Debian root' },
+  { name: 'builder-image', recipe: { from: 'here' }, called: 'image with BuildKit 0.32' },
 ]
 
 export function part(name: PartName): Part {

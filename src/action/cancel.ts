@@ -10,9 +10,8 @@ export type SignalSource = { on(event: 'SIGINT' | 'SIGTERM', listener: () => voi
 export function cancelSignal(source: SignalSource): AbortSignal {
   const controller = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    source.on(name, () => {
-      if (!controller.signal.aborted) controller.abort(new LadingError('CANCELLED', `the step was cancelled (${name})`))
-    })
+    // Only the first abort counts, says the specification of AbortController.
+    source.on(name, () => controller.abort(new LadingError('CANCELLED', `the step was cancelled (${name})`)))
   }
   return controller.signal
 }

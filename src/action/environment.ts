@@ -44,6 +44,11 @@ export function isReportNamed(variables: ProcessVariables): boolean {
   return (variables[variableOf('report-dir')] ?? '').trim() !== ''
 }
 
+/** The folder of the report; known even when the inputs are not. */
+export function readReportDirectory(variables: ProcessVariables, directory: string): string {
+  return reportDirectory(variables, resolve(directory, variables['GITHUB_WORKSPACE'] ?? ''))
+}
+
 function reportDirectory(variables: ProcessVariables, workspace: string): string {
   if (!isReportNamed(variables)) return temporaryRoot(variables)
   return resolve(workspace, (variables[variableOf('report-dir')] ?? '').trim())

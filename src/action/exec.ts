@@ -20,10 +20,11 @@ const NOT_STARTED = 126
  */
 export function makeExec(signal: AbortSignal): Exec {
   return (command) => {
-    if (signal.aborted) return Promise.resolve({ kind: 'stopped', why: 'cancelled', stderr: '' })
+    const ending = command.stop === undefined ? signal : AbortSignal.any([signal, command.stop])
+    if (ending.aborted) return Promise.resolve({ kind: 'stopped', why: 'cancelled', stderr: '' })
     const child = start(command)
     if (child instanceof Error) return Promise.resolve(notStarted(command, child))
-    return follow(child, command, signal)
+    return follow(child, command, ending)
   }
 }
 
@@ -89,7 +90,8 @@ function follow(child: Child, command: Command, signal: AbortSignal): Promise<En
     }
     child.once('error', (error) => settle(() => notStarted(command, error)))
     // A child that lives on may hold the pipes for ever: what came until a moment after the end is all.
-    child.once('exit', () => setTimeout(() => closePipes(child), GRACE_MS).unref())
+    // Not in the timer itself: after it the loop reads once more what is waiting in the pipes.
+    child.once('exit', () => setTimeout(() => setImmediate(() => closePipes(child)), GRACE_MS).unref())
     child.once('close', (code, name) =>
       settle(() => ({ kind: 'exited', code: exitCode(code, name), stdout: stdout.text(), stderr: stderr.text() })),
     )

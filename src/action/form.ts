@@ -41,8 +41,7 @@ export async function closeForm(form: Form): Promise<void> {
   if (form.mistakes.length === 0) return
   const lines = await Promise.all(form.mistakes.map(describe))
   const onlyCredentials = form.mistakes.every((mistake) => mistake.credential === true)
-  if (onlyCredentials) throw new LadingError('LOGIN_FAILED', heading(lines, 'credentials are missing'))
-  throw new LadingError('INPUT_INVALID', heading(lines, lines.length === 1 ? 'an input is wrong' : 'inputs are wrong'))
+  throw new LadingError(onlyCredentials ? 'LOGIN_FAILED' : 'INPUT_INVALID', `reading the inputs: ${listed(lines)}`)
 }
 
 function textOf(row: InputRow, variables: ProcessVariables): string {
@@ -62,9 +61,9 @@ function unknownInputs(variables: ProcessVariables): Mistake[] {
     .map((word) => ({ input: word, text: 'this action has no such input', meant: { word, among: known } }))
 }
 
-function heading(lines: readonly string[], what: string): string {
-  if (lines.length === 1) return `reading the inputs: ${what}: ${lines[0] ?? ''}`
-  return [`reading the inputs: ${lines.length} mistakes, ${what}:`, ...lines.map((line) => `  ${line}`)].join('\n')
+function listed(lines: readonly string[]): string {
+  if (lines.length === 1) return lines.join()
+  return [`${lines.length} mistakes:`, ...lines.map((line) => `  ${line}`)].join('\n')
 }
 
 async function describe(mistake: Mistake): Promise<string> {

@@ -2,7 +2,7 @@ import { appendRecord } from './file-command.ts'
 import type { ProcessVariables } from './form.ts'
 
 /** What main tells post. */
-export type StateName = 'scratch'
+export type StateName = 'begun' | 'scratch'
 
 /** Hands a value to the post step; without a runner nobody is there to take it. */
 export function saveState(variables: ProcessVariables, name: StateName, value: string): void {

@@ -1,7 +1,7 @@
 import { PRESETS, type Preset, type TagRule } from '../tags/rule.ts'
 import { type Attributes, readAttributes, readFlagAttribute } from './attributes.ts'
 import type { Form } from './form.ts'
-import { readRecords } from './lists.ts'
+import { type ListRecord, readRecords } from './lists.ts'
 import { quoted } from './quoted.ts'
 
 const INPUT = 'tags'
@@ -12,13 +12,24 @@ const LATER = ['schedule', 'semver', 'pep440', 'match', 'edge', 'ref', 'sha']
 /** The rules of `tags`: presets, bare words, and `type=raw,value=…` with `enable` and `fixed`. */
 export async function readTags(form: Form): Promise<readonly TagRule[]> {
   const records = await readRecords(form, INPUT)
-  const rules = records.flatMap((record) => rulesOf(form, readAttributes(form, INPUT, record, KNOWN)))
+  const rules = records.flatMap((record) => {
+    const type = typeOf(record)
+    if (type === 'raw') return rulesOf(form, readAttributes(form, INPUT, record, KNOWN))
+    form.mistakes.push({ input: INPUT, line: record.line, ...wrongType(type) })
+    return []
+  })
   if (form.given(INPUT) && rules.some((rule) => rule.type === 'preset' && rule.preset === 'latest')) {
     form.notices.push(
       'tags: `latest` is the preset: stable releases and pushes to the default branch only; `type=raw,value=latest` sets it always',
     )
   }
   return rules
+}
+
+// Asked first: the attributes of another type would only be further mistakes.
+function typeOf({ fields }: ListRecord): string {
+  const field = fields.find((text) => /^type\s*=/i.test(text))
+  return field === undefined ? 'raw' : field.slice(field.indexOf('=') + 1).trim()
 }
 
 function rulesOf(form: Form, attributes: Attributes): readonly TagRule[] {
@@ -41,11 +52,6 @@ function plainTag(form: Form, word: string, { line }: Attributes): readonly TagR
 // As in metadata-action, a word with attributes is the value of a rule of type raw, `latest,enable=…` too.
 function rawRule(form: Form, attributes: Attributes): readonly TagRule[] {
   const { words, values, line } = attributes
-  const type = values['type'] ?? 'raw'
-  if (type !== 'raw') {
-    form.mistakes.push({ input: INPUT, line, ...wrongType(type) })
-    return []
-  }
   const named = [...words, ...(values['value'] === undefined ? [] : [values['value']])]
   const value = named[0]
   if (value === undefined || named.length > 1) {

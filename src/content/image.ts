@@ -1,9 +1,17 @@
 import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import type { Digest } from '../image/digest.ts'
-import { type ImageManifest, isAttestation, MANIFEST_LIMIT, type Manifest, parseManifest, parsePlatform } from '../image/manifest.ts'
+import {
+  children,
+  type ImageManifest,
+  isAttestation,
+  MANIFEST_LIMIT,
+  type Manifest,
+  parseManifest,
+  parsePlatform,
+} from '../image/manifest.ts'
 import { isManifest } from '../image/media-type.ts'
-import { formatPlatform, isUnknown, type Platform } from '../image/platform.ts'
+import { formatPlatform, isUnknown } from '../image/platform.ts'
 import type { Source } from './store.ts'
 import { readVerified, verify } from './verify.ts'
 
@@ -39,29 +47,21 @@ export async function readImage(source: Source, descriptor: Descriptor): Promise
   const content = new Map<Digest, Descriptor>()
   const platforms: PlatformImage[] = []
 
-  async function visit(node: Descriptor): Promise<Manifest | undefined> {
-    if (content.has(node.digest)) return undefined
+  async function visit(node: Descriptor): Promise<void> {
+    if (content.has(node.digest)) return
     content.set(node.digest, node)
+    if (!isManifest(node.mediaType)) return
     const manifest = await readManifest(source, node)
-    if (manifest.kind === 'index') {
-      for (const child of manifest.manifests) await (isManifest(child.mediaType) ? visit(child) : add(child))
-      return manifest
-    }
-    for (const part of [manifest.config, ...manifest.layers]) add(part)
-    const platform = await platformOf(source, manifest)
-    if (platform !== undefined) platforms.push(platformImage(formatPlatform(platform), manifest))
-    return manifest
+    for (const child of children(manifest)) await visit(child)
+    const platform = manifest.kind === 'image' ? await platformOf(source, manifest) : undefined
+    if (platform !== undefined) platforms.push(platform)
   }
 
-  function add(part: Descriptor): undefined {
-    content.set(part.digest, part)
-  }
-
-  const root = await visit(descriptor)
-  if (root === undefined || platforms.length === 0) {
+  await visit(descriptor)
+  if (platforms.length === 0) {
     throw new LadingError('CONTENT_INVALID', `${descriptor.digest} in ${source.name} holds no image that could be run`)
   }
-  return { root, content: [...content.values()], platforms }
+  return { root: await readManifest(source, descriptor), content: [...content.values()], platforms }
 }
 
 /** Checks every byte of an image against its digest. A scanner does not do it, so it comes before the scan. */
@@ -75,13 +75,15 @@ export async function readManifest(source: Source, descriptor: Descriptor): Prom
   return parseManifest(descriptor, bytes)
 }
 
-/** The platform of a manifest: its index's word, else its config's. `undefined`: it is no image to run. */
-async function platformOf(source: Source, manifest: ImageManifest): Promise<Platform | undefined> {
-  const { platform } = manifest.descriptor
-  if (isAttestation(manifest.descriptor) || !IMAGE_CONFIGS.has(manifest.config.mediaType)) return undefined
-  if (platform !== undefined) return isUnknown(platform) ? undefined : platform
-  const bytes = await readVerified(manifest.config, await source.fetch(manifest.config), MANIFEST_LIMIT, source.name)
-  return parsePlatform(parseJson(bytes)) ?? { os: 'linux', architecture: 'unknown' }
+/** What a manifest is as a platform: by its index's word, else its config's. `undefined`: it is no image to run. */
+async function platformOf(source: Source, manifest: ImageManifest): Promise<PlatformImage | undefined> {
+  const { descriptor, config } = manifest
+  if (isAttestation(descriptor) || !IMAGE_CONFIGS.has(config.mediaType)) return undefined
+  const named = descriptor.platform
+  if (named !== undefined) return isUnknown(named) ? undefined : platformImage(formatPlatform(named), manifest)
+  const bytes = await readVerified(config, await source.fetch(config), MANIFEST_LIMIT, source.name)
+  const platform = parsePlatform(parseJson(bytes))
+  return platformImage(platform === undefined ? 'unknown' : formatPlatform(platform), manifest)
 }
 
 function platformImage(platform: string, manifest: ImageManifest): PlatformImage {

@@ -34,13 +34,18 @@ async function readIndex(directory: string): Promise<readonly Descriptor[]> {
   const marker = await readText(join(directory, 'oci-layout'))
   const text = await readText(join(directory, 'index.json'))
   if (marker === undefined || text === undefined) {
-    throw new LadingError('SOURCE_MISSING', `reading the OCI layout ${directory}: there is no oci-layout and index.json in it`, {
-      hint: 'Hand over the folder (or tar) that `docker buildx build --output type=oci` or another tool wrote.',
-    })
+    throw new LadingError(
+      'SOURCE_MISSING',
+      `reading the OCI layout ${directory}: there is no oci-layout and index.json in it`,
+      {
+        hint: 'Hand over the folder (or tar) that `docker buildx build --output type=oci` or another tool wrote.',
+      },
+    )
   }
   const json: unknown = parse(text, directory)
   const manifests = typeof json === 'object' && json !== null && 'manifests' in json ? json.manifests : undefined
-  if (!Array.isArray(manifests)) throw new LadingError('CONTENT_INVALID', `index.json of the OCI layout ${directory} lists no manifests`)
+  if (!Array.isArray(manifests))
+    throw new LadingError('CONTENT_INVALID', `index.json of the OCI layout ${directory} lists no manifests`)
   return manifests.map((entry) => parseDescriptor(entry, 'index.json', 'manifests'))
 }
 
@@ -50,9 +55,13 @@ function onlyRoot(index: readonly Descriptor[], name: string): Descriptor {
   const [root, ...others] = distinct.values()
   if (root === undefined) throw new LadingError('CONTENT_INVALID', `index.json of ${name} is empty`)
   if (others.length > 0) {
-    throw new LadingError('CONTENT_INVALID', `${name} holds ${distinct.size} unrelated images: ${[...distinct.keys()].join(', ')}`, {
-      hint: 'Write one image to one layout; the platforms of one image belong in one index.',
-    })
+    throw new LadingError(
+      'CONTENT_INVALID',
+      `${name} holds ${distinct.size} unrelated images: ${[...distinct.keys()].join(', ')}`,
+      {
+        hint: 'Write one image to one layout; the platforms of one image belong in one index.',
+      },
+    )
   }
   // Annotations of the entry are about this layout (names, times), not about the image.
   const { annotations: _, ...descriptor } = root
@@ -65,7 +74,10 @@ async function openBlob(directory: string, descriptor: Descriptor, name: string)
   const found = await stat(path).catch(() => undefined)
   if (!found?.isFile()) throw new LadingError('CONTENT_INVALID', `${descriptor.digest} is missing in ${name}`)
   if (found.size !== descriptor.size) {
-    throw new LadingError('CONTENT_INVALID', `${descriptor.digest} in ${name} has ${found.size} bytes and not ${descriptor.size}`)
+    throw new LadingError(
+      'CONTENT_INVALID',
+      `${descriptor.digest} in ${name} has ${found.size} bytes and not ${descriptor.size}`,
+    )
   }
   return createReadStream(path, { highWaterMark: READ_AHEAD })
 }
@@ -73,7 +85,8 @@ async function openBlob(directory: string, descriptor: Descriptor, name: string)
 async function readText(path: string): Promise<string | undefined> {
   const found = await stat(path).catch(() => undefined)
   if (!found?.isFile()) return undefined
-  if (found.size > MANIFEST_LIMIT) throw new LadingError('CONTENT_INVALID', `${path} is larger than ${MANIFEST_LIMIT} bytes`)
+  if (found.size > MANIFEST_LIMIT)
+    throw new LadingError('CONTENT_INVALID', `${path} is larger than ${MANIFEST_LIMIT} bytes`)
   return readFile(path, 'utf8')
 }
 

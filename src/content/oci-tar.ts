@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { LadingError } from '../error.ts'
@@ -30,6 +30,13 @@ export async function unpackLayout(path: string, directory: string): Promise<voi
     }
     await reading
   } catch (cause) {
-    throw new LadingError('CONTENT_INVALID', `unpacking the layout ${path}: it is not a tar that can be read`, { cause })
+    throw new LadingError('CONTENT_INVALID', `unpacking the layout ${path}: it is not a tar that can be read`, {
+      cause,
+    })
   }
+}
+
+/** Whether a path is a file, which can only be a layout's tar. */
+export async function isTar(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() === true
 }

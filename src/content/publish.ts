@@ -40,7 +40,11 @@ export type Journey = {
 }
 
 /** Content everywhere: the first half of a publish. Every destination is carried to its own end. */
-export function deliver(image: Admitted, destinations: readonly Destination[], journey: Journey): Promise<readonly Delivery[]> {
+export function deliver(
+  image: Admitted,
+  destinations: readonly Destination[],
+  journey: Journey,
+): Promise<readonly Delivery[]> {
   return Promise.all(destinations.map((destination) => deliverTo(destination, image, journey)))
 }
 
@@ -49,7 +53,11 @@ export function deliver(image: Admitted, destinations: readonly Destination[], j
  * read back. There is no way to move several tags at once (the distribution spec has none), so a failure between
  * them is reported tag by tag.
  */
-export async function moveTags(root: Manifest, deliveries: readonly Delivery[], journey: Journey): Promise<readonly TagOutcome[]> {
+export async function moveTags(
+  root: Manifest,
+  deliveries: readonly Delivery[],
+  journey: Journey,
+): Promise<readonly TagOutcome[]> {
   const all = deliveries.map((delivery) => delivery.destination).flatMap(tagsOf)
   const lost = deliveries.find((delivery) => !delivery.arrived)
   if (lost !== undefined) return all.map((tag) => untried(tag, root, deliveries))

@@ -33,10 +33,18 @@ export function verified(descriptor: Descriptor, bytes: Readable, from: string):
 }
 
 /** All bytes of one small piece of content, checked. `limit` bounds what is held in memory, in bytes. */
-export async function readVerified(descriptor: Descriptor, bytes: Readable, limit: number, from: string): Promise<Uint8Array> {
+export async function readVerified(
+  descriptor: Descriptor,
+  bytes: Readable,
+  limit: number,
+  from: string,
+): Promise<Uint8Array> {
   if (descriptor.size > limit) {
     bytes.destroy()
-    throw new LadingError('CONTENT_INVALID', `${descriptor.digest} in ${from} has ${descriptor.size} bytes; at most ${limit} are read`)
+    throw new LadingError(
+      'CONTENT_INVALID',
+      `${descriptor.digest} in ${from} has ${descriptor.size} bytes; at most ${limit} are read`,
+    )
   }
   const chunks: Uint8Array[] = []
   for await (const chunk of verified(descriptor, bytes, from)) chunks.push(chunk)
@@ -51,7 +59,10 @@ export async function verify(descriptor: Descriptor, bytes: Readable, from: stri
 }
 
 function wrongSize(descriptor: Descriptor, found: string, from: string): LadingError {
-  return new LadingError('CONTENT_INVALID', `${descriptor.digest} in ${from} has ${found} bytes and not ${descriptor.size}`)
+  return new LadingError(
+    'CONTENT_INVALID',
+    `${descriptor.digest} in ${from} has ${found} bytes and not ${descriptor.size}`,
+  )
 }
 
 function wrongDigest(descriptor: Descriptor, found: string, from: string): LadingError {

@@ -13,7 +13,8 @@ export const DOCKER_HUB = 'docker.io'
 
 // The grammar of the distribution spec ("Pulling manifests") with the host part of distribution/reference.
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/
-const HOST = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?$/
+const HOST =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?$/
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
 const LONGEST_NAME = 255
 
@@ -50,7 +51,10 @@ export function parseReference(text: string): Reference {
 /** A tag, when the text is one (distribution spec: at most 128 characters of a-z, A-Z, 0-9, `.`, `_`, `-`). */
 export function checkTag(text: string): string {
   if (TAG.test(text)) return text
-  throw invalid(text, 'a tag has at most 128 letters, digits, dots, dashes and underscores, and starts with none of . -')
+  throw invalid(
+    text,
+    'a tag has at most 128 letters, digits, dots, dashes and underscores, and starts with none of . -',
+  )
 }
 
 /** `registry/path`, always with its registry. */
@@ -83,7 +87,8 @@ function isHost(text: string): boolean {
 
 function repositoryOf(registry: string, path: string, text: string): Repository {
   if (path === '') throw invalid(text, 'the name of the repository is missing')
-  if (registry.length + path.length + 1 > LONGEST_NAME) throw invalid(text, `it is longer than ${LONGEST_NAME} characters`)
+  if (registry.length + path.length + 1 > LONGEST_NAME)
+    throw invalid(text, `it is longer than ${LONGEST_NAME} characters`)
   const wrong = path.split('/').find((component) => !COMPONENT.test(component))
   if (wrong !== undefined) throw invalid(text, `“${wrong}” is not a valid part of a repository's name`)
   return { registry, path }

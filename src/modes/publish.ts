@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { baseImages, pullsNeeded } from '../build/dockerfile.ts'
 import { buildImage } from '../build/build.ts'
 import { chooseBuilder } from '../build/builder.ts'
+import { baseImages, pullsNeeded } from '../build/dockerfile.ts'
 import { type Image, readImage, verifyImage } from '../content/image.ts'
 import { type Delivery, deliver, moveTags } from '../content/publish.ts'
 import type { Layout } from '../content/store.ts'
@@ -88,9 +88,14 @@ async function look(run: Run, names: Names, finished: Layout | undefined): Promi
   const { request, environment, facts } = run
   const decision = decidePush(request, environment)
   const sites = decision.push ? request.images.map((image) => siteOf(run, image, names)) : []
-  const [sights] = await Promise.all([lookAtTags(sites), request.origin.kind === 'build' ? askPullLimit(run, request.origin) : undefined])
+  const [sights] = await Promise.all([
+    lookAtTags(sites),
+    request.origin.kind === 'build' ? askPullLimit(run, request.origin) : undefined,
+  ])
   const live = new Map(
-    sights.flatMap(({ site, live: tags }) => [...tags].map(([tag, digest]) => [`${site.name}:${tag}`, digest] as const)),
+    sights.flatMap(({ site, live: tags }) =>
+      [...tags].map(([tag, digest]) => [`${site.name}:${tag}`, digest] as const),
+    ),
   )
   const plan = planPublish(request, environment, names, live)
   facts.references = undone(plan, 'the step ended before any tag was written')
@@ -131,7 +136,9 @@ async function askPullLimit(run: Run, origin: BuildRequest): Promise<void> {
   if (answer.kind === 'warning') edges.reporter.warn(answer.message)
   if (answer.kind !== 'enough' && answer.kind !== 'warning') return
   const { limit, remaining, windowSeconds, source } = answer.limit
-  facts.rateLimits = [{ registry: DOCKER_HUB, identity: username === '' ? source : username, limit, remaining, needed, windowSeconds }]
+  facts.rateLimits = [
+    { registry: DOCKER_HUB, identity: username === '' ? source : username, limit, remaining, needed, windowSeconds },
+  ]
 }
 
 async function build(run: Run, origin: BuildRequest | { readonly kind: 'layout' }): Promise<Layout> {
@@ -153,7 +160,11 @@ async function build(run: Run, origin: BuildRequest | { readonly kind: 'layout' 
 async function verify({ edges, facts }: Run, layout: Layout): Promise<Image> {
   const image = await readImage(layout, await layout.root())
   facts.digest = image.root.descriptor.digest
-  facts.platforms = image.platforms.map(({ platform, manifest, bytes }) => ({ platform, digest: manifest.digest, bytes }))
+  facts.platforms = image.platforms.map(({ platform, manifest, bytes }) => ({
+    platform,
+    digest: manifest.digest,
+    bytes,
+  }))
   edges.signal.throwIfAborted()
   await verifyImage(layout, image)
   return image
@@ -188,7 +199,11 @@ async function upload(run: Run, plan: PublishPlan, { admitted, layout, image }: 
   return deliveries
 }
 
-async function tag(run: Run, plan: PublishPlan, done: Omit<Cargo, 'admitted'> & { readonly deliveries: readonly Delivery[] }): Promise<void> {
+async function tag(
+  run: Run,
+  plan: PublishPlan,
+  done: Omit<Cargo, 'admitted'> & { readonly deliveries: readonly Delivery[] },
+): Promise<void> {
   const { facts, edges } = run
   const { digest } = done.image.root.descriptor
   const outcomes = await moveTags(done.image.root, done.deliveries, journey(run, done.layout))
@@ -198,7 +213,9 @@ async function tag(run: Run, plan: PublishPlan, done: Omit<Cargo, 'admitted'> & 
   if (failure !== undefined) throw failure
   const moved = outcomes.filter(({ outcome }) => outcome !== 'unchanged').length
   facts.result = moved === 0 ? 'unchanged' : 'published'
-  edges.reporter.info(`${count(moved, 'tag')} written and read back; ${count(plan.references.length, 'reference')} show ${digest}`)
+  edges.reporter.info(
+    `${count(moved, 'tag')} written and read back; ${count(plan.references.length, 'reference')} show ${digest}`,
+  )
 }
 
 function nothingToDo({ facts, edges }: Run, plan: PublishPlan): void {

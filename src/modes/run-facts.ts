@@ -59,7 +59,8 @@ export function failed({ facts }: Run, thrown: unknown): void {
   const { code, message, hint } = asLadingError(thrown)
   facts.result ??= 'failed'
   facts.failure = { code, message, hint }
-  if (code === 'SCAN_FINDINGS') facts.references = (facts.references ?? []).map((one) => ({ ...one, reason: 'the gate refused this image' }))
+  if (code === 'SCAN_FINDINGS')
+    facts.references = (facts.references ?? []).map((one) => ({ ...one, reason: 'the gate refused this image' }))
 }
 
 /** References that nothing was tried with: they show what they showed. */

@@ -41,15 +41,25 @@ function isFollowed(request: Request): boolean {
 
 function next(request: Request, url: URL): Request {
   if (request.url.protocol === 'https:' && url.protocol !== 'https:') {
-    throw new LadingError('TLS_FAILED', `${request.url.host} redirects from https to ${url.protocol}//${url.host}; that is not followed`)
+    throw new LadingError(
+      'TLS_FAILED',
+      `${request.url.host} redirects from https to ${url.protocol}//${url.host}; that is not followed`,
+    )
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new LadingError('REGISTRY_UNREACHABLE', `${request.url.host} redirects to ${url.protocol}//, which is no web address`)
+    throw new LadingError(
+      'REGISTRY_UNREACHABLE',
+      `${request.url.host} redirects to ${url.protocol}//, which is no web address`,
+    )
   }
   // A registry out there has no business on this machine (server-side request forgery).
   if (isLoopback(url.host) && !isLoopback(request.url.host)) {
-    throw new LadingError('REGISTRY_UNREACHABLE', `${request.url.host} redirects to ${url.host} on this machine; that is not followed`)
+    throw new LadingError(
+      'REGISTRY_UNREACHABLE',
+      `${request.url.host} redirects to ${url.host} on this machine; that is not followed`,
+    )
   }
-  return isSameOrigin(request.url, url) ? { ...request, url } : { ...request, url, headers: withoutCredentials(request.headers) }
+  return isSameOrigin(request.url, url)
+    ? { ...request, url }
+    : { ...request, url, headers: withoutCredentials(request.headers) }
 }
-

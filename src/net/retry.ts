@@ -21,19 +21,14 @@ const LONGEST_WAIT_MS = 60_000
 /** Repeats what is worth repeating: 408, 429, 5xx and network trouble, with growing, jittered pauses. */
 export function withRetry(send: Send, patience: Patience): Send {
   return async (request) => {
-    if (!isRepeatable(request)) return send(request)
-    for (let attempt = 0; ; attempt += 1) {
-      const last = attempt >= patience.retries
-      const outcome = await attemptOnce(send, request, last)
-      if (outcome.kind === 'answer' && (last || !isTemporary(outcome.response.status) || patience.isFinal?.(outcome.response))) {
-        return outcome.response
-      }
-      const waitMs = outcome.kind === 'answer' ? waitAfter(outcome.response, attempt, patience) : pause(attempt, patience)
-      if (outcome.kind === 'answer' && waitMs > LONGEST_WAIT_MS) return outcome.response
-      if (outcome.kind === 'answer') await discard(outcome.response)
-      patience.onRetry?.(request, outcome.kind === 'answer' ? `status ${outcome.response.status}` : outcome.why, waitMs)
-      await patience.sleep(waitMs)
+    const retries = isRepeatable(request) ? patience.retries : 0
+    for (let attempt = 0; attempt < retries; attempt += 1) {
+      const outcome = await attemptOnce(send, request, { attempt, patience })
+      if (outcome.kind === 'answer') return outcome.response
+      patience.onRetry?.(request, outcome.why, outcome.waitMs)
+      await patience.sleep(outcome.waitMs)
     }
+    return send(request)
   }
 }
 
@@ -65,14 +60,28 @@ export function pause(attempt: number, { random }: Pick<Patience, 'random'>): nu
   return Math.round(full / 2 + (full / 2) * random())
 }
 
-type Attempt = { readonly kind: 'answer'; readonly response: Response } | { readonly kind: 'none'; readonly why: string }
+type Attempt =
+  | { readonly kind: 'answer'; readonly response: Response }
+  | { readonly kind: 'again'; readonly why: string; readonly waitMs: number }
 
-async function attemptOnce(send: Send, request: Request, last: boolean): Promise<Attempt> {
+type Turn = { readonly attempt: number; readonly patience: Patience }
+
+async function attemptOnce(send: Send, request: Request, { attempt, patience }: Turn): Promise<Attempt> {
   try {
-    return { kind: 'answer', response: await send(request) }
+    const response = await send(request)
+    const { status } = response
+    if (!isTemporary(status) || patience.isFinal?.(response)) return { kind: 'answer', response }
+    const waitMs = waitAfter(response, attempt, patience)
+    if (waitMs > LONGEST_WAIT_MS) return { kind: 'answer', response }
+    await discard(response)
+    return { kind: 'again', why: `status ${status}`, waitMs }
   } catch (error) {
-    if (last || !isWorthRepeating(error)) throw error
-    return { kind: 'none', why: error instanceof Error ? error.message : String(error) }
+    if (!isWorthRepeating(error)) throw error
+    return {
+      kind: 'again',
+      why: error instanceof Error ? error.message : String(error),
+      waitMs: pause(attempt, patience),
+    }
   }
 }
 

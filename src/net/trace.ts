@@ -1,7 +1,11 @@
 import type { Request, Send } from './send.ts'
 
 /** Counts and notes what is sent. `note` gets one line for each request, safe to show. */
-export type Observer = { readonly count: (method: string) => void; readonly note: (line: string) => void; readonly now: () => number }
+export type Observer = {
+  readonly count: (method: string) => void
+  readonly note: (line: string) => void
+  readonly now: () => number
+}
 
 /** Tells the observer of each request that goes out. */
 export function withTrace(send: Send, observer: Observer): Send {
@@ -14,7 +18,9 @@ export function withTrace(send: Send, observer: Observer): Send {
       observer.note(`${describe(request)} ${response.status} ${took()}`)
       return response
     } catch (error) {
-      observer.note(`${describe(request)} failed after ${took()}: ${error instanceof Error ? error.message : String(error)}`)
+      observer.note(
+        `${describe(request)} failed after ${took()}: ${error instanceof Error ? error.message : String(error)}`,
+      )
       throw error
     }
   }

@@ -53,7 +53,8 @@ function isTls(code: string, error: unknown): boolean {
 }
 
 function tlsReason(code: string): string {
-  if (/^(?:UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED)/.test(code)) return `its certificate is signed by an authority that this machine does not know (${code})`
+  if (/^(?:UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED)/.test(code))
+    return `its certificate is signed by an authority that this machine does not know (${code})`
   if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired'
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'its certificate is for another name'
   return `it does not speak TLS as expected (${code === '' ? 'wrong version number' : code})`

@@ -26,6 +26,12 @@ export type WireOptions = {
   readonly connections: number
 }
 
+export type Wire = {
+  readonly send: Send
+  /** Closes all sockets; kept alive, they would keep the process alive too. */
+  close(): Promise<void>
+}
+
 /** Waiting for the head of an answer. A registry that commits a large blob takes minutes (GHCR: 5–11 s per 700 MB). */
 const PATIENCE_MS = { small: 60_000, upload: 15 * 60_000 }
 /** Between two chunks of an answer. */
@@ -36,7 +42,7 @@ const CONNECT_MS = 15_000
  * Requests over undici: HTTP/1.1 only (HTTP/2 made uploads to Quay slow and to Harbor fail, ggcr#1193, regclient#902),
  * a pool for each origin, through the proxy where one is set.
  */
-export function openWire(options: WireOptions): Send {
+export function openWire(options: WireOptions): Wire {
   const dispatchers = new Map<string, Promise<Dispatcher>>()
 
   function dispatcherFor(url: URL): Promise<Dispatcher> {
@@ -45,7 +51,7 @@ export function openWire(options: WireOptions): Send {
     return known
   }
 
-  return async (request) => {
+  const send: Send = async (request) => {
     const signal = request.signal === undefined ? options.signal : AbortSignal.any([options.signal, request.signal])
     if (signal.aborted) throw cancelled(signal)
     const dispatcher = await dispatcherFor(request.url)
@@ -56,9 +62,22 @@ export function openWire(options: WireOptions): Send {
       throw networkTrouble(error, request.url)
     }
   }
+
+  async function close(): Promise<void> {
+    const opened = await Promise.allSettled(dispatchers.values())
+    await Promise.allSettled(
+      opened.map((result) => (result.status === 'fulfilled' ? result.value.destroy() : undefined)),
+    )
+  }
+
+  return { send, close }
 }
 
-async function sendOnce(dispatcher: Dispatcher, request: Request & { readonly signal: AbortSignal }, options: WireOptions): Promise<Response> {
+async function sendOnce(
+  dispatcher: Dispatcher,
+  request: Request & { readonly signal: AbortSignal },
+  options: WireOptions,
+): Promise<Response> {
   const { method, url, body } = request
   const answer = await dispatcher.request({
     origin: url.origin,
@@ -85,7 +104,12 @@ async function openDispatcher(url: URL, options: WireOptions): Promise<Dispatche
   const { Pool, EnvHttpProxyAgent } = await import('undici')
   const { proxy } = options
   const tls = await tlsOptions(options.settings(url.host))
-  const common = { connections: options.connections, allowH2: false, pipelining: 1, connect: { ...tls, timeout: CONNECT_MS } }
+  const common = {
+    connections: options.connections,
+    allowH2: false,
+    pipelining: 1,
+    connect: { ...tls, timeout: CONNECT_MS },
+  }
   if (proxy.http === '' && proxy.https === '') return new Pool(url.origin, common)
   return new EnvHttpProxyAgent({
     ...common,

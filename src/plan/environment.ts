@@ -14,7 +14,12 @@ export type Environment = {
   /** set for pull requests */
   readonly pullRequest?: { readonly number: number; readonly fromFork: boolean }
   /** from the event, as far as it tells them */
-  readonly about: { readonly title: string; readonly description: string; readonly url: string; readonly license: string }
+  readonly about: {
+    readonly title: string
+    readonly description: string
+    readonly url: string
+    readonly license: string
+  }
   /** when the commit was made, as the event tells it; ISO 8601, empty when it does not */
   readonly committed: string
   readonly workspace: string

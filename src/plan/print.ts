@@ -3,7 +3,11 @@ import { formatReference, tagged } from '../image/reference.ts'
 import type { Before, PlannedReference, PublishPlan } from './publish-plan.ts'
 
 /** The first line of a run: what is about to happen. */
-export function announce(version: string, plan: Pick<PublishPlan, 'title' | 'version' | 'commit' | 'platforms' | 'origin'>, repositories: number): string {
+export function announce(
+  version: string,
+  plan: Pick<PublishPlan, 'title' | 'version' | 'commit' | 'platforms' | 'origin'>,
+  repositories: number,
+): string {
   const commit = plan.commit === '' ? '' : ` (${plan.commit.slice(0, 7)})`
   const platforms = plan.platforms.length === 0 ? '' : ` for ${count(plan.platforms.length, 'platform')}`
   const from = plan.origin === 'layout' ? ' from a finished layout' : ''
@@ -15,7 +19,12 @@ export function printPlan(plan: PublishPlan): readonly string[] {
   const names = plan.references.map((reference) => formatReference(tagged(reference, reference.tag)))
   const width = Math.max(0, ...names.map((name) => name.length))
   const head = plan.push.push ? 'Plan' : `Plan: nothing is pushed, because ${plan.push.reason}`
-  return [head, ...plan.references.map((reference, index) => `  ${(names[index] ?? '').padEnd(width)}  ${expectation(plan, reference)}`)]
+  return [
+    head,
+    ...plan.references.map(
+      (reference, index) => `  ${(names[index] ?? '').padEnd(width)}  ${expectation(plan, reference)}`,
+    ),
+  ]
 }
 
 /** `1 platform`, `2 platforms`. */

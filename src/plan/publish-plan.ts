@@ -29,7 +29,10 @@ export type PlannedReference = Repository & {
 }
 
 /** What a reference showed: `unknown` where the registry was not asked, because nothing will be written. */
-export type Before = { readonly kind: 'nothing' } | { readonly kind: 'unknown' } | { readonly kind: 'image'; readonly digest: Digest }
+export type Before =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'image'; readonly digest: Digest }
 
 export type PushDecision = { readonly push: true } | { readonly push: false; readonly reason: string }
 
@@ -53,7 +56,10 @@ export function planPublish(
     platforms: origin.kind === 'build' ? origin.platforms : [],
     gate: request.gate,
     push: decidePush(request, environment),
-    references: referencesOf(request.images, names.tags).map((reference) => ({ ...reference, before: beforeOf(reference, live) })),
+    references: referencesOf(request.images, names.tags).map((reference) => ({
+      ...reference,
+      before: beforeOf(reference, live),
+    })),
   }
 }
 
@@ -63,7 +69,12 @@ export function referencesOf(images: readonly Repository[], names: readonly Name
 }
 
 /** Events whose runs work on somebody's proposal and not on what was accepted. */
-const PROPOSALS: ReadonlySet<string> = new Set(['pull_request', 'pull_request_target', 'pull_request_review', 'merge_group'])
+const PROPOSALS: ReadonlySet<string> = new Set([
+  'pull_request',
+  'pull_request_target',
+  'pull_request_review',
+  'merge_group',
+])
 
 /** `push: auto`: yes, but not for what is only proposed, nor for runs without the right to write. */
 export function decidePush({ push }: PublishRequest, { event, pullRequest, actor }: Environment): PushDecision {
@@ -71,13 +82,16 @@ export function decidePush({ push }: PublishRequest, { event, pullRequest, actor
   if (push === 'no') return { push: false, reason: 'push is false' }
   if (pullRequest?.fromFork === true) return { push: false, reason: 'this is a pull request from a fork' }
   if (PROPOSALS.has(event)) return { push: false, reason: `the event is ${event}` }
-  if (actor === 'dependabot[bot]') return { push: false, reason: 'the run was started by Dependabot, which gets no secrets' }
+  if (actor === 'dependabot[bot]')
+    return { push: false, reason: 'the run was started by Dependabot, which gets no secrets' }
   return { push: true }
 }
 
 /** Whether every reference shows this image already. */
 export function isDone(plan: PublishPlan, digest: Digest | undefined): boolean {
-  return digest !== undefined && plan.references.every(({ before }) => before.kind === 'image' && before.digest === digest)
+  return (
+    digest !== undefined && plan.references.every(({ before }) => before.kind === 'image' && before.digest === digest)
+  )
 }
 
 function beforeOf(reference: Repository & Name, live: LiveTags): Before {

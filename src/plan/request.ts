@@ -21,9 +21,7 @@ export type PublishRequest = {
 }
 
 /** Where the image comes from. */
-export type Origin =
-  | ({ readonly kind: 'build' } & BuildRequest)
-  | { readonly kind: 'layout'; readonly path: string }
+export type Origin = ({ readonly kind: 'build' } & BuildRequest) | { readonly kind: 'layout'; readonly path: string }
 
 /** As build-push-action's inputs of the same names. */
 export type BuildRequest = {

@@ -3,8 +3,9 @@ import { discard } from '../net/read.ts'
 import { isSameOrigin } from '../net/redirect.ts'
 import type { Headers, Request, Response, Send } from '../net/send.ts'
 import { bestChallenge, type Challenge, parseChallenges } from './challenge.ts'
-import { formatScope, grantedActions, type Scope } from './scope.ts'
+import { grantedActions, type Scope } from './scope.ts'
 import { basic, fetchToken, type Token } from './token.ts'
+import { tokenCache } from './token-cache.ts'
 
 export type AuthorizeOptions = {
   readonly registry: { readonly name: string; readonly origin: URL }
@@ -31,11 +32,8 @@ export type Identity =
   /** `checked`: a token service has accepted the login, so what is refused now is a right and not the login */
   | { readonly kind: 'known'; readonly username: string; readonly checked: boolean }
 
-/** Renewed this long before it runs out: a request takes time to arrive. */
-const MARGIN_MS = 10_000
-
 export function authorizer(options: AuthorizeOptions): Authorizer {
-  const tokens = new Map<string, Promise<Token>>()
+  const tokens = tokenCache(freshToken, options.now)
   let challenge: Challenge | undefined
   let lesson: Promise<void> | undefined
 
@@ -46,7 +44,7 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
       const response = await learning(async () => send(await signed(request, scopes)))
       if (response.status !== 401 || !learn(response)) return response
       // A token that was just refused is not worth a second try with itself.
-      tokens.delete(keyOf(scopes))
+      tokens.drop(scopes)
       const again = await signed(request, scopes)
       if (again === request) return response
       await discard(response)
@@ -90,27 +88,15 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
     if (challenge === undefined) return undefined
     const credential = await options.credential()
     if (credential?.kind === 'registry-token') return { authorization: `Bearer ${credential.token}` }
-    if (challenge.scheme === 'basic') return credential?.kind === 'password' ? { authorization: basic(credential) } : undefined
-    return { authorization: `Bearer ${(await tokenFor(scopes, challenge)).text}` }
+    if (challenge.scheme === 'basic')
+      return credential?.kind === 'password' ? { authorization: basic(credential) } : undefined
+    return { authorization: `Bearer ${(await tokens.get(scopes)).text}` }
   }
 
-  async function tokenFor(scopes: readonly Scope[], asked: Challenge): Promise<Token> {
-    const key = keyOf(scopes)
-    const held = tokens.get(key)
-    if (held !== undefined) {
-      const token = await held
-      if (token.expires - MARGIN_MS > options.now().getTime()) return token
-      // Several requests find the same token too old at once; only the first of them asks for a new one.
-      if (tokens.get(key) !== held) return tokenFor(scopes, asked)
-    }
-    const fresh = freshToken(scopes, asked)
-    tokens.set(key, fresh)
-    return fresh
-  }
-
-  async function freshToken(scopes: readonly Scope[], asked: Challenge): Promise<Token> {
+  async function freshToken(scopes: readonly Scope[]): Promise<Token> {
+    const { registry, send } = options
     const credential = await options.credential()
-    const token = await fetchToken({ registry: options.registry, challenge: asked, scopes, credential, now: options.now() }, options.send)
+    const token = await fetchToken({ registry, challenge, scopes, credential, now: options.now() }, send)
     options.mask(token.text)
     return token
   }
@@ -118,19 +104,15 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
   async function granted(scope: Scope): Promise<readonly string[] | undefined> {
     await lesson
     if (challenge?.scheme !== 'bearer') return undefined
-    return grantedActions((await tokenFor([scope], challenge)).text, scope.path)
+    return grantedActions((await tokens.get([scope])).text, scope.path)
   }
 
   async function identity(): Promise<Identity> {
     const credential = await options.credential()
     if (credential === undefined) return { kind: 'anonymous' }
     const username = credential.kind === 'password' ? credential.username : ''
-    return { kind: 'known', username, checked: challenge?.scheme === 'bearer' && tokens.size > 0 }
+    return { kind: 'known', username, checked: challenge?.scheme === 'bearer' && !tokens.isEmpty() }
   }
 
   return { wrap, granted, identity }
-}
-
-function keyOf(scopes: readonly Scope[]): string {
-  return scopes.map(formatScope).join(' ')
 }

@@ -1,6 +1,5 @@
 import type { Credential, RegistrySettings } from '../access.ts'
 import { LadingError } from '../error.ts'
-import type { Digest } from '../image/digest.ts'
 import { DOCKER_HUB, isLoopback } from '../image/reference.ts'
 import { type Limit, limitTo } from '../net/limit.ts'
 import { discard } from '../net/read.ts'
@@ -9,6 +8,7 @@ import { withRetry } from '../net/retry.ts'
 import type { Response, Send } from '../net/send.ts'
 import { withTrace } from '../net/trace.ts'
 import { type Authorizer, authorizer } from './authorize.ts'
+import type { KnownBlobs } from './known-blobs.ts'
 import type { Scope } from './scope.ts'
 
 /** What all repositories of one registry share for one identity. */
@@ -25,13 +25,6 @@ export type Connection = {
 
 /** Transfers are few and large, look-ups many and small. */
 export type Limits = { readonly transfers: Limit; readonly lookUps: Limit }
-
-/**
- * Which blobs are in which repository of a registry, or on their way there. Two repositories of one registry share
- * their blobs by mounting, so the second waits for the first instead of sending the same bytes.
- */
-export type KnownBlobs = Map<Digest, KnownBlob>
-export type KnownBlob = { readonly path: string; readonly there: Promise<boolean> }
 
 export type Policy = {
   readonly wire: Send
@@ -139,7 +132,12 @@ async function findOrigin(registry: string, settings: RegistrySettings | undefin
 
 async function speaksTls(url: URL, policy: Policy): Promise<boolean> {
   try {
-    const response = await policy.wire({ method: 'GET', url: new URL('/v2/', url), patienceMs: 10_000, signal: policy.signal })
+    const response = await policy.wire({
+      method: 'GET',
+      url: new URL('/v2/', url),
+      patienceMs: 10_000,
+      signal: policy.signal,
+    })
     await discard(response)
     return true
   } catch (error) {

@@ -67,9 +67,17 @@ export function dockerLogins(source: DockerSource): DockerLogins {
  * Which login to use for a repository: the user's own one with the longest prefix, else what Docker knows.
  * Someone who is refused stays refused: nothing falls back to anonymous.
  */
-export function chooseLogin(logins: readonly Login[], registry: string, path: string, use: 'pull' | 'push'): Login | undefined {
+export function chooseLogin(
+  logins: readonly Login[],
+  registry: string,
+  path: string,
+  use: 'pull' | 'push',
+): Login | undefined {
   return logins
-    .filter((login) => login.registry === registry && (login.use === use || login.use === 'both') && isWithin(path, login.prefix))
+    .filter(
+      (login) =>
+        login.registry === registry && (login.use === use || login.use === 'both') && isWithin(path, login.prefix),
+    )
     .toSorted((one, other) => other.prefix.length - one.prefix.length)[0]
 }
 
@@ -119,17 +127,31 @@ async function knownRegistries(config: DockerConfig, source: DockerSource): Prom
 
 /** `docker-credential-NAME get`: the server on standard input, JSON on standard output (docker/docker-credential-helpers). */
 async function askHelper(name: string, server: string, source: DockerSource): Promise<Credential | undefined> {
-  const ended = await source.exec({ program: helperProgram(name), args: ['get'], env: source.env, input: server, timeoutMs: 30_000 })
+  const ended = await source.exec({
+    program: helperProgram(name),
+    args: ['get'],
+    env: source.env,
+    input: server,
+    timeoutMs: 30_000,
+  })
   if (ended.kind === 'absent') {
-    throw new LadingError('LOGIN_FAILED', `asking for the login of ${server}: the credential helper docker-credential-${name} is not on PATH`, {
-      hint: 'Install the helper, or name the login in `registry-auth`.',
-    })
+    throw new LadingError(
+      'LOGIN_FAILED',
+      `asking for the login of ${server}: the credential helper docker-credential-${name} is not on PATH`,
+      {
+        hint: 'Install the helper, or name the login in `registry-auth`.',
+      },
+    )
   }
-  if (ended.kind === 'stopped') throw new LadingError('LOGIN_FAILED', `docker-credential-${name} did not answer within 30 s`)
+  if (ended.kind === 'stopped')
+    throw new LadingError('LOGIN_FAILED', `docker-credential-${name} did not answer within 30 s`)
   if (ended.code !== 0) {
     const said = `${ended.stdout} ${ended.stderr}`.trim()
     if (/not found in native keychain|no credentials/i.test(said)) return undefined
-    throw new LadingError('LOGIN_FAILED', `docker-credential-${name} failed for ${server}: ${said.split('\n')[0]?.slice(0, 200) ?? ''}`)
+    throw new LadingError(
+      'LOGIN_FAILED',
+      `docker-credential-${name} failed for ${server}: ${said.split('\n')[0]?.slice(0, 200) ?? ''}`,
+    )
   }
   const json = parseConfig(ended.stdout, `docker-credential-${name}`)
   const { Username: username, Secret: secret } = json
@@ -140,7 +162,13 @@ async function askHelper(name: string, server: string, source: DockerSource): Pr
 }
 
 async function listStore(name: string, source: DockerSource): Promise<readonly string[]> {
-  const ended = await source.exec({ program: helperProgram(name), args: ['list'], env: source.env, input: '', timeoutMs: 30_000 })
+  const ended = await source.exec({
+    program: helperProgram(name),
+    args: ['list'],
+    env: source.env,
+    input: '',
+    timeoutMs: 30_000,
+  })
   if (ended.kind !== 'exited' || ended.code !== 0) return []
   return Object.keys(parseConfig(ended.stdout, `docker-credential-${name}`))
 }
@@ -148,7 +176,10 @@ async function listStore(name: string, source: DockerSource): Promise<readonly s
 function helperProgram(name: string): string {
   // The name becomes a program: it must not be able to leave PATH.
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
-    throw new LadingError('LOGIN_FAILED', `the docker configuration names “${name.slice(0, 60)}” as a credential helper; that is no helper's name`)
+    throw new LadingError(
+      'LOGIN_FAILED',
+      `the docker configuration names “${name.slice(0, 60)}” as a credential helper; that is no helper's name`,
+    )
   }
   return `docker-credential-${name}`
 }
@@ -159,7 +190,9 @@ function parseConfig(text: string, from: string): Readonly<Record<string, unknow
     return typeof json === 'object' && json !== null ? { ...json } : {}
   } catch {
     // The parser's own message quotes the text, and the text holds secrets.
-    throw new LadingError('LOGIN_FAILED', `${from} is not JSON`, { hint: `Repair ${from}, or name the logins in \`registry-auth\`.` })
+    throw new LadingError('LOGIN_FAILED', `${from} is not JSON`, {
+      hint: `Repair ${from}, or name the logins in \`registry-auth\`.`,
+    })
   }
 }
 

@@ -24,7 +24,11 @@ export async function diagnose(response: Response): Promise<Diagnosis> {
     const text = errors.map(({ code, message }) => (message === '' ? code : `${code}: ${message}`)).join('; ')
     return { status, codes: errors.map(({ code }) => code), text: `status ${status}, ${text.slice(0, 500)}` }
   }
-  const words = body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ').trim().slice(0, 300)
+  const words = body
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, 300)
   return { status, codes: [], text: words === '' ? `status ${status}` : `status ${status}, “${words}”` }
 }
 
@@ -46,16 +50,27 @@ export function refusal(deed: Deed, diagnosis: Diagnosis): LadingError {
 type Class = { readonly code: FailureCode; readonly hint?: string }
 
 function classify(deed: Deed, diagnosis: Diagnosis): Class {
-  const { status, codes, text } = diagnosis
   if (isImmutable(diagnosis)) return { code: 'TAG_IMMUTABLE' }
-  if (status === 429) return isPullQuota(text) ? { code: 'RATE_LIMITED' } : { code: 'REGISTRY_BUSY' }
-  if (status === 401) return unauthorised(deed)
-  if (status === 403 || codes.includes('DENIED')) return { code: 'PUSH_DENIED', hint: pushRemedy(deed.registry) }
-  if (codes.includes('NAME_UNKNOWN') && deed.writing) return { code: 'REPOSITORY_MISSING' }
-  if (status === 404) return { code: deed.writing ? 'CONTENT_REFUSED' : 'SOURCE_MISSING' }
-  if (status === 413) return { code: 'CONTENT_REFUSED', hint: 'A proxy before the registry bounds uploads (nginx: client_max_body_size); raise its limit.' }
-  if (status >= 500 || status === 408) return { code: 'REGISTRY_BUSY' }
-  return { code: deed.writing ? 'CONTENT_REFUSED' : 'REGISTRY_UNREACHABLE' }
+  if (diagnosis.status === 401) return unauthorised(deed)
+  const denied = diagnosis.status === 403 || diagnosis.codes.includes('DENIED')
+  if (denied) return { code: 'PUSH_DENIED', hint: pushRemedy(deed.registry) }
+  return temporary(diagnosis) ?? (deed.writing ? unwritten(diagnosis) : unread(diagnosis))
+}
+
+function temporary({ status, text }: Diagnosis): Class | undefined {
+  if (status === 429) return { code: isPullQuota(text) ? 'RATE_LIMITED' : 'REGISTRY_BUSY' }
+  return status >= 500 || status === 408 ? { code: 'REGISTRY_BUSY' } : undefined
+}
+
+function unwritten({ status, codes }: Diagnosis): Class {
+  if (codes.includes('NAME_UNKNOWN')) return { code: 'REPOSITORY_MISSING' }
+  if (status !== 413) return { code: 'CONTENT_REFUSED' }
+  const hint = 'A proxy before the registry bounds uploads (nginx: client_max_body_size); raise its limit.'
+  return { code: 'CONTENT_REFUSED', hint }
+}
+
+function unread({ status }: Diagnosis): Class {
+  return { code: status === 404 ? 'SOURCE_MISSING' : 'REGISTRY_UNREACHABLE' }
 }
 
 /** A 401 after a token was given is about rights; before that it is about who we are. */

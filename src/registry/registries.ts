@@ -31,15 +31,19 @@ export function openRegistries(options: RegistriesOptions): (repository: Reposit
   function connect(registry: string, login: Login | undefined): Promise<Connection> {
     const settings = options.settings.find((entry) => entry.registry === registry)
     const credential = async (): Promise<Credential | undefined> =>
-      login === undefined ? options.docker.for(registry) : { kind: 'password', username: login.username, password: login.password }
+      login === undefined
+        ? options.docker.for(registry)
+        : { kind: 'password', username: login.username, password: login.password }
     return openConnection(registry, settings, credential, options.policy)
   }
 
   return (repository, use) => {
     const key = `${use} ${formatRepository(repository)}`
-    const known = remotes.get(key) ?? connectFirst(formatRepository(repository), async () => {
-      return openRepository(repository, use, await connectionFor(repository, use))
-    })
+    const known =
+      remotes.get(key) ??
+      connectFirst(formatRepository(repository), async () => {
+        return openRepository(repository, use, await connectionFor(repository, use))
+      })
     remotes.set(key, known)
     return known
   }

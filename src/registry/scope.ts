@@ -24,7 +24,8 @@ function accessClaim(token: string): readonly Access[] | undefined {
   if (payload === undefined || signature === undefined) return undefined
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'))
-    if (typeof claims !== 'object' || claims === null || !('access' in claims) || !Array.isArray(claims.access)) return undefined
+    if (typeof claims !== 'object' || claims === null || !('access' in claims) || !Array.isArray(claims.access))
+      return undefined
     return claims.access.map(toAccess)
   } catch {
     return undefined

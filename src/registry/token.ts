@@ -15,7 +15,7 @@ export type Token = {
 export type TokenRequest = {
   /** the registry whose challenge this is */
   readonly registry: { readonly name: string; readonly origin: URL }
-  readonly challenge: Challenge
+  readonly challenge: Challenge | undefined
   readonly scopes: readonly Scope[]
   readonly credential: Credential | undefined
   readonly now: Date
@@ -42,20 +42,28 @@ export async function fetchToken(request: TokenRequest, send: Send): Promise<Tok
 
 /** Whether credentials of `origin` may go to a realm: over https, or where the registry itself is on this machine. */
 function realmOf({ registry, challenge }: TokenRequest): URL {
-  const text = challenge.parameters['realm'] ?? ''
+  const text = challenge?.parameters['realm'] ?? ''
   const realm = URL.canParse(text, registry.origin.href) ? new URL(text, registry.origin) : undefined
   if (realm === undefined || !/^https?:$/.test(realm.protocol)) {
     throw new LadingError('LOGIN_FAILED', `${registry.name} names a token service that is no web address`)
   }
-  const isSafe = realm.protocol === 'https:' || (registry.origin.protocol === 'http:' && isAsNear(realm, registry.origin))
+  const isSafe =
+    realm.protocol === 'https:' || (registry.origin.protocol === 'http:' && isAsNear(realm, registry.origin))
   if (!isSafe) {
-    throw new LadingError('LOGIN_FAILED', `${registry.name} sends logins to ${realm.origin} over plain http; the login was not sent`, {
-      hint: 'Set the realm of the registry to https; no login is sent over plain http.',
-    })
+    throw new LadingError(
+      'LOGIN_FAILED',
+      `${registry.name} sends logins to ${realm.origin} over plain http; the login was not sent`,
+      {
+        hint: 'Set the realm of the registry to https; no login is sent over plain http.',
+      },
+    )
   }
   // A registry out there has no business on this machine (server-side request forgery, ggcr#2258).
   if (isLoopback(realm.host) && !isLoopback(registry.origin.host)) {
-    throw new LadingError('LOGIN_FAILED', `${registry.name} names a token service on this machine (${realm.host}); the login was not sent`)
+    throw new LadingError(
+      'LOGIN_FAILED',
+      `${registry.name} names a token service on this machine (${realm.host}); the login was not sent`,
+    )
   }
   return realm
 }
@@ -67,13 +75,24 @@ function isAsNear(realm: URL, origin: URL): boolean {
 
 function tokenRequest(request: TokenRequest, realm: URL): Request {
   const { challenge, scopes, credential } = request
-  const service = challenge.parameters['service']
+  const service = challenge?.parameters['service']
   if (credential?.kind === 'identity-token') {
-    const form = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: credential.token, client_id: 'lading' })
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      refresh_token: credential.token,
+      client_id: 'lading',
+    })
     if (service !== undefined) form.set('service', service)
     form.set('scope', scopes.map(formatScope).join(' '))
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    return { method: 'POST', url: realm, headers, body: { kind: 'bytes', bytes: form.toString() }, repeatable: true, patienceMs: 30_000 }
+    return {
+      method: 'POST',
+      url: realm,
+      headers,
+      body: { kind: 'bytes', bytes: form.toString() },
+      repeatable: true,
+      patienceMs: 30_000,
+    }
   }
   const url = new URL(realm)
   if (service !== undefined) url.searchParams.set('service', service)
@@ -91,16 +110,26 @@ async function refused({ registry, credential }: TokenRequest, realm: URL, respo
   const said = (await readStart(response, 2048)).replace(/\s+/g, ' ').slice(0, 300)
   const words = said === '' ? '' : `: ${said}`
   if (response.status === 429 || response.status >= 500) {
-    return new LadingError('REGISTRY_BUSY', `asking ${realm.host} for a token for ${registry.name}: status ${response.status}${words}`)
+    return new LadingError(
+      'REGISTRY_BUSY',
+      `asking ${realm.host} for a token for ${registry.name}: status ${response.status}${words}`,
+    )
   }
-  const who = credential === undefined ? 'an anonymous token' : `the login${credential.kind === 'password' ? ` of “${credential.username}”` : ''}`
-  return new LadingError('LOGIN_FAILED', `${registry.name} refuses ${who} (status ${response.status} of ${realm.host})${words}`)
+  const who =
+    credential === undefined
+      ? 'an anonymous token'
+      : `the login${credential.kind === 'password' ? ` of “${credential.username}”` : ''}`
+  return new LadingError(
+    'LOGIN_FAILED',
+    `${registry.name} refuses ${who} (status ${response.status} of ${realm.host})${words}`,
+  )
 }
 
 function parseToken(bytes: Uint8Array, { registry, now }: TokenRequest): Token {
   const json = parseJson(bytes)
   const text = stringIn(json, 'token') ?? stringIn(json, 'access_token')
-  if (text === undefined) throw new LadingError('LOGIN_FAILED', `the token service of ${registry.name} answered without a token`)
+  if (text === undefined)
+    throw new LadingError('LOGIN_FAILED', `the token service of ${registry.name} answered without a token`)
   const life = numberIn(json, 'expires_in') ?? DEFAULT_LIFE_S
   return { text, expires: now.getTime() + 1000 * Math.min(Math.max(life, DEFAULT_LIFE_S), LONGEST_LIFE_S) }
 }

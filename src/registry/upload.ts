@@ -5,27 +5,17 @@ import type { Descriptor } from '../image/descriptor.ts'
 import { discard } from '../net/read.ts'
 import { isSameOrigin } from '../net/redirect.ts'
 import { isTemporary, isWorthRepeating, pause, waitAfter } from '../net/retry.ts'
-import type { Response, Send } from '../net/send.ts'
-import type { Connection, Meter } from './connection.ts'
-import { type Deed, diagnose, refusal } from './diagnosis.ts'
-
-/** One repository as an upload sees it. */
-export type UploadSite = {
-  readonly connection: Connection
-  readonly path: string
-  /** for messages: `ghcr.io/acme/api` */
-  readonly name: string
-  readonly send: Send
-  readonly meter: Meter
-  exists(descriptor: Descriptor): Promise<boolean>
-}
+import type { Response } from '../net/send.ts'
+import { diagnose } from './diagnosis.ts'
+import { hasBlob } from './known-blobs.ts'
+import { explain, isSuccess, refused, type Site, uploadsUrl } from './site.ts'
 
 /**
  * Uploads a blob: POST opens a session, one PUT with the whole body and its length closes it. It is the one form that
  * all large registries take: chunks break on GHCR (over 4 MiB) and lose data on ECR (aws/containers-roadmap#2831).
  * After a failed PUT the blob is looked for first: GHCR may have committed it (GoogleContainerTools/jib#4301).
  */
-export async function uploadBlob(site: UploadSite, descriptor: Descriptor, open: () => Promise<Readable>): Promise<Arrival> {
+export async function uploadBlob(site: Site, descriptor: Descriptor, open: () => Promise<Readable>): Promise<Arrival> {
   for (let attempt = 0; ; attempt += 1) {
     const session = await openSession(site, descriptor)
     const ended = await putBlob(site, session, descriptor, open)
@@ -33,16 +23,18 @@ export async function uploadBlob(site: UploadSite, descriptor: Descriptor, open:
     await cancelSession(site, session)
     if (!ended.again || attempt >= site.connection.policy.retries) throw ended.error
     await waitBeforeNext(site, ended, attempt)
-    if (await site.exists(descriptor)) return 'uploaded'
+    if (await hasBlob(site, descriptor)) return 'uploaded'
   }
 }
 
 /** Asks the registry to take a blob over from another of its repositories. A refusal costs nothing but itself. */
-export async function mountBlob(site: UploadSite, send: Send, descriptor: Descriptor, from: string): Promise<boolean> {
+export async function mountBlob(site: Site, descriptor: Descriptor, from: string): Promise<boolean> {
   const url = uploadsUrl(site)
   url.searchParams.set('mount', descriptor.digest)
   url.searchParams.set('from', from)
-  const response = await send({ method: 'POST', url, signal: site.connection.policy.signal }).catch(() => undefined)
+  const response = await site
+    .send({ method: 'POST', url, signal: site.connection.policy.signal })
+    .catch(() => undefined)
   if (response === undefined) return false
   await discard(response)
   if (response.status === 201) return true
@@ -52,19 +44,22 @@ export async function mountBlob(site: UploadSite, send: Send, descriptor: Descri
 }
 
 /** Opens an upload session; where it is. Throws what stands in the way. */
-export async function openSession(site: UploadSite, descriptor?: Descriptor): Promise<URL> {
+export async function openSession(site: Site, descriptor?: Descriptor): Promise<URL> {
   const response = await site.send({ method: 'POST', url: uploadsUrl(site), signal: site.connection.policy.signal })
-  if (response.status >= 200 && response.status < 300) {
+  if (isSuccess(response)) {
     await discard(response)
     return locationOf(site, response)
   }
-  const what = descriptor === undefined ? `opening an upload to ${site.name}` : `pushing blob ${descriptor.digest} to ${site.name}`
-  throw refusal(await deedOf(site, what), await diagnose(response))
+  const what =
+    descriptor === undefined ? `opening an upload to ${site.name}` : `pushing blob ${descriptor.digest} to ${site.name}`
+  throw await refused(site, { what, writing: true }, response)
 }
 
 /** Lets the registry forget a session. Not all can (405), and nothing depends on it. */
-export async function cancelSession(site: UploadSite, session: URL): Promise<void> {
-  const response = await site.send({ method: 'DELETE', url: session, repeatable: false, patienceMs: 3000 }).catch(() => undefined)
+export async function cancelSession(site: Site, session: URL): Promise<void> {
+  const response = await site
+    .send({ method: 'DELETE', url: session, repeatable: false, patienceMs: 3000 })
+    .catch(() => undefined)
   if (response !== undefined) await discard(response)
 }
 
@@ -72,7 +67,7 @@ type Put =
   | { readonly kind: 'stored' }
   | { readonly kind: 'failed'; readonly error: LadingError; readonly again: boolean; readonly response?: Response }
 
-async function putBlob(site: UploadSite, session: URL, descriptor: Descriptor, open: () => Promise<Readable>): Promise<Put> {
+async function putBlob(site: Site, session: URL, descriptor: Descriptor, open: () => Promise<Readable>): Promise<Put> {
   const url = new URL(session)
   url.searchParams.set('digest', descriptor.digest)
   try {
@@ -83,13 +78,13 @@ async function putBlob(site: UploadSite, session: URL, descriptor: Descriptor, o
       body: { kind: 'stream', size: descriptor.size, open },
       signal: site.connection.policy.signal,
     })
-    if (response.status >= 200 && response.status < 300) {
+    if (isSuccess(response)) {
       await discard(response)
       return { kind: 'stored' }
     }
     const diagnosis = await diagnose(response)
     const what = `pushing blob ${descriptor.digest} (${descriptor.size} bytes) to ${site.name}`
-    const error = refusal(await deedOf(site, what), diagnosis)
+    const error = await explain(site, { what, writing: true }, diagnosis)
     return { kind: 'failed', error, response, again: isTemporary(response.status) || isLostSession(diagnosis.codes) }
   } catch (thrown) {
     if (!(thrown instanceof LadingError)) throw thrown
@@ -97,16 +92,12 @@ async function putBlob(site: UploadSite, session: URL, descriptor: Descriptor, o
   }
 }
 
-async function deedOf({ connection }: UploadSite, what: string): Promise<Deed> {
-  return { what, registry: connection.registry, writing: true, identity: await connection.auth.identity() }
-}
-
 /** The session ran out or was never there: a new one may do. */
 function isLostSession(codes: readonly string[]): boolean {
   return codes.includes('BLOB_UPLOAD_UNKNOWN') || codes.includes('BLOB_UPLOAD_INVALID')
 }
 
-async function waitBeforeNext(site: UploadSite, failed: Put & { readonly kind: 'failed' }, attempt: number): Promise<void> {
+async function waitBeforeNext(site: Site, failed: Put & { readonly kind: 'failed' }, attempt: number): Promise<void> {
   const { policy, registry } = site.connection
   const waitMs = failed.response === undefined ? pause(attempt, policy) : waitAfter(failed.response, attempt, policy)
   site.meter.retries += 1
@@ -114,18 +105,17 @@ async function waitBeforeNext(site: UploadSite, failed: Put & { readonly kind: '
   await policy.sleep(waitMs)
 }
 
-function uploadsUrl({ connection, path }: UploadSite): URL {
-  return new URL(`/v2/${path}/blobs/uploads/`, connection.origin)
-}
-
 /**
  * Where a session is. Registries give it absolute, relative, without its scheme, or, behind a proxy that does not tell
  * them, with `http://` or without the port they were asked at (distribution#479); the host they mean is then their own.
  */
-function locationOf({ connection, name }: UploadSite, response: Response): URL {
+function locationOf({ connection, name }: Site, response: Response): URL {
   const text = response.header('location') ?? ''
   if (text === '' || !URL.canParse(text, response.url.href)) {
-    throw new LadingError('REGISTRY_UNREACHABLE', `opening an upload to ${name}: the registry did not say where to send it`)
+    throw new LadingError(
+      'REGISTRY_UNREACHABLE',
+      `opening an upload to ${name}: the registry did not say where to send it`,
+    )
   }
   const location = new URL(text, response.url)
   const isOwnHost = location.hostname === connection.origin.hostname
@@ -135,7 +125,10 @@ function locationOf({ connection, name }: UploadSite, response: Response): URL {
     location.port = connection.origin.port
   }
   if (connection.origin.protocol === 'https:' && location.protocol !== 'https:') {
-    throw new LadingError('TLS_FAILED', `opening an upload to ${name}: the registry wants it at ${location.origin}, without TLS`)
+    throw new LadingError(
+      'TLS_FAILED',
+      `opening an upload to ${name}: the registry wants it at ${location.origin}, without TLS`,
+    )
   }
   return location
 }

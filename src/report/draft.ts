@@ -1,5 +1,15 @@
 import type { Digest } from '../image/digest.ts'
-import type { Failure, Phase, PlatformReport, RateLimitReport, ReferenceReport, RegistryReport, Report, Result, ScanReport } from './report.ts'
+import type {
+  Failure,
+  Phase,
+  PlatformReport,
+  RateLimitReport,
+  ReferenceReport,
+  RegistryReport,
+  Report,
+  Result,
+  ScanReport,
+} from './report.ts'
 
 /** What a run has learnt so far. A failure reports what is here, so it is filled as soon as something is known. */
 export type Facts = {
@@ -19,27 +29,39 @@ export type Facts = {
   failure?: Failure
 }
 
-const NOT_SCANNED: ScanReport = { result: 'not-scanned', decision: '', platforms: [], total: {}, findings: [], scanner: '' }
+const NOT_SCANNED: ScanReport = {
+  result: 'not-scanned',
+  decision: '',
+  platforms: [],
+  total: {},
+  findings: [],
+  scanner: '',
+}
+
+const NOTHING_KNOWN: Omit<Report, 'phases'> = {
+  schema: 1,
+  mode: 'publish',
+  result: 'failed',
+  reason: '',
+  digest: '',
+  version: '',
+  tags: [],
+  tagNames: [],
+  labels: {},
+  annotations: {},
+  platforms: [],
+  references: [],
+  registries: [],
+  scan: NOT_SCANNED,
+  rateLimits: [],
+}
 
 /** The report of what is known. */
 export function reportOf(facts: Facts): Report {
-  return {
-    schema: 1,
-    mode: 'publish',
-    result: facts.result ?? 'failed',
-    reason: facts.reason ?? '',
-    digest: facts.digest ?? '',
-    version: facts.version ?? '',
-    tags: facts.tags ?? [],
-    tagNames: facts.tagNames ?? [],
-    labels: facts.labels ?? {},
-    annotations: {},
-    platforms: facts.platforms ?? [],
-    references: facts.references ?? [],
-    registries: facts.registries ?? [],
-    scan: facts.scan ?? NOT_SCANNED,
-    rateLimits: facts.rateLimits ?? [],
-    phases: [...facts.phases],
-    ...(facts.failure === undefined ? {} : { failure: facts.failure }),
-  }
+  return { ...NOTHING_KNOWN, ...facts, phases: [...facts.phases] }
+}
+
+/** The report of a run that failed before it knew anything. */
+export function failureReport({ code, message, hint }: Failure): Report {
+  return reportOf({ phases: [], result: 'failed', failure: { code, message, hint } })
 }

@@ -64,7 +64,8 @@ export async function checkPullLimit(question: PullQuestion): Promise<PullAnswer
     (limit) => ({ limit }),
     (error: unknown) => ({ trouble: error instanceof Error ? error.message : String(error) }),
   )
-  if ('trouble' in asked) return { kind: 'unknown', message: `Docker Hub's pull limit could not be asked: ${asked.trouble}` }
+  if ('trouble' in asked)
+    return { kind: 'unknown', message: `Docker Hub's pull limit could not be asked: ${asked.trouble}` }
   const { limit } = asked
   if (limit === undefined) return { kind: 'free' }
   const left = limit.remaining - reserve
@@ -79,13 +80,22 @@ function shortage({ needed, images, reserve, username, now }: PullQuestion, limi
   const of = limit.limit > 0 ? ` of ${limit.limit}` : ''
   const kept = reserve > 0 ? ` (${reserve} are kept for others)` : ''
   const source = limit.source === '' ? '' : ` ${limit.source}`
-  const who = username === '' ? `this runner's address${source} (not signed in)` : `“${username}”${source === '' ? '' : ` (counted as${source})`}`
-  const refill = limit.windowSeconds > 0 ? `. It refills within ${hours(limit.windowSeconds)}, by ${clockTime(now, limit.windowSeconds)} UTC` : ''
+  const who =
+    username === ''
+      ? `this runner's address${source} (not signed in)`
+      : `“${username}”${source === '' ? '' : ` (counted as${source})`}`
+  const refill =
+    limit.windowSeconds > 0
+      ? `. It refills within ${hours(limit.windowSeconds)}, by ${clockTime(now, limit.windowSeconds)} UTC`
+      : ''
   return `Docker Hub: ${limit.remaining}${of} pulls left for ${who}${kept}; ${needed} may be needed (${images.join(', ')})${refill}`
 }
 
 function remedy({ username }: PullQuestion): string {
-  const login = username === '' ? 'Sign in for pulls (registry-auth, use: pull)' : 'Use an account with a higher limit (registry-auth, use: pull)'
+  const login =
+    username === ''
+      ? 'Sign in for pulls (registry-auth, use: pull)'
+      : 'Use an account with a higher limit (registry-auth, use: pull)'
   return `${login}, or take the bases from another registry, or wait.`
 }
 

@@ -30,6 +30,9 @@ export function labelsOf(facts: LabelFacts): Readonly<Record<string, string>> {
     licenses: about.license,
   }
   const filled = Object.entries(standard).filter(([, value]) => value !== '')
-  const all = { ...Object.fromEntries(filled.map(([key, value]) => [`org.opencontainers.image.${key}`, value])), ...own }
+  const all = {
+    ...Object.fromEntries(filled.map(([key, value]) => [`org.opencontainers.image.${key}`, value])),
+    ...own,
+  }
   return Object.fromEntries(Object.entries(all).toSorted(([one], [other]) => (one < other ? -1 : 1)))
 }

@@ -38,13 +38,19 @@ export function nameImage(rules: readonly TagRule[], occasion: Occasion): Names 
   const version = release?.version ?? occasionName(occasion)
   const results = rules.map((rule) => ({ rule, result: apply(rule, { occasion, release, version }) }))
   const tags = unique(results.flatMap(({ result }) => ('tag' in result ? [result] : [])))
-  const skipped = results.flatMap(({ rule, result }) => ('why' in result ? [{ rule: describe(rule), why: result.why }] : []))
+  const skipped = results.flatMap(({ rule, result }) =>
+    'why' in result ? [{ rule: describe(rule), why: result.why }] : [],
+  )
   for (const { tag } of tags) checkTag(tag)
   if (tags.length === 0) {
     const reasons = skipped.map(({ rule, why }) => `${rule}: ${why}`).join('; ')
-    throw new LadingError('INPUT_INVALID', `tags: no rule gives a tag for ${occasion.event || 'this run'} on ${occasion.ref || 'no ref'} (${reasons})`, {
-      hint: 'Add a rule that fits this event, for example `commit`, or run the step only where there is something to name.',
-    })
+    throw new LadingError(
+      'INPUT_INVALID',
+      `tags: no rule gives a tag for ${occasion.event || 'this run'} on ${occasion.ref || 'no ref'} (${reasons})`,
+      {
+        hint: 'Add a rule that fits this event, for example `commit`, or run the step only where there is something to name.',
+      },
+    )
   }
   return { version: version ?? tags[0]?.tag ?? '', tags, skipped }
 }
@@ -62,7 +68,11 @@ export function isFullVersion(text: string): boolean {
   return parse(text) !== null
 }
 
-type Situation = { readonly occasion: Occasion; readonly release: SemVer | undefined; readonly version: string | undefined }
+type Situation = {
+  readonly occasion: Occasion
+  readonly release: SemVer | undefined
+  readonly version: string | undefined
+}
 type Result = Name | { readonly why: string }
 
 function apply(rule: TagRule, situation: Situation): Result {
@@ -80,7 +90,8 @@ const PRESET: Readonly<Record<Preset, (situation: Situation) => Result>> = {
   commit: ({ occasion }) => withCommit('sha', occasion),
   'major-minor': ({ release }) => stable(release, ({ major, minor }) => `${major}.${minor}`),
   // 0.1 and 0.2 promise each other nothing (semver.org, item 4), so there is no `0`.
-  major: ({ release }) => (release?.major === 0 ? { why: 'there is no major tag below 1.0.0' } : stable(release, ({ major }) => `${major}`)),
+  major: ({ release }) =>
+    release?.major === 0 ? { why: 'there is no major tag below 1.0.0' } : stable(release, ({ major }) => `${major}`),
   latest: ({ release, occasion }) => {
     if (release === undefined && isDefaultBranchPush(occasion)) return { tag: 'latest', kind: 'moving' }
     return stable(release, () => 'latest')

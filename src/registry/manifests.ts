@@ -1,0 +1,90 @@
+import { LadingError } from '../error.ts'
+import type { Descriptor } from '../image/descriptor.ts'
+import { digestOf, tryParseDigest } from '../image/digest.ts'
+import { MANIFEST_LIMIT } from '../image/manifest.ts'
+import { ACCEPTED_MANIFESTS, isManifest } from '../image/media-type.ts'
+import { discard, readBytes } from '../net/read.ts'
+import type { Response } from '../net/send.ts'
+import { isSuccess, manifestUrl, refused, type Site } from './site.ts'
+
+const ASKED = { accept: ACCEPTED_MANIFESTS }
+
+/** What a tag or digest names, by a HEAD, which is no pull anywhere; `undefined` when it is not there. */
+export function resolveManifest(site: Site, tagOrDigest: string): Promise<Descriptor | undefined> {
+  return site.connection.limits.lookUps(async () => {
+    const url = manifestUrl(site, tagOrDigest)
+    const response = await site.send({ method: 'HEAD', url, headers: ASKED })
+    if (response.status === 200) return descriptorOf(response) ?? readDescriptor(site, tagOrDigest)
+    // Some hide with 403 what is not there (Artifactory, ggcr#1691); a missing right shows when it is needed.
+    const mayBeHidden = response.status === 403 && site.scope.actions === 'pull,push'
+    if (response.status === 404 || mayBeHidden) return undefined
+    throw await refused(
+      site,
+      { what: `looking up ${site.name}:${tagOrDigest}`, writing: false },
+      await inWords(site, response, url),
+    )
+  })
+}
+
+/** Writes a manifest under its digest or under a tag. */
+export async function putManifest(
+  site: Site,
+  descriptor: Descriptor,
+  bytes: Uint8Array,
+  reference: string,
+): Promise<void> {
+  const response = await site.send({
+    method: 'PUT',
+    url: manifestUrl(site, reference),
+    headers: { 'content-type': descriptor.mediaType },
+    body: { kind: 'bytes', bytes },
+    repeatable: true,
+  })
+  const isTag = reference !== descriptor.digest
+  const what = isTag
+    ? `writing the tag ${site.name}:${reference}`
+    : `pushing manifest ${descriptor.digest} to ${site.name}`
+  if (!isSuccess(response)) throw await refused(site, { what, writing: true }, response)
+  await discard(response)
+  const stored = response.header('docker-content-digest')
+  if (stored !== undefined && stored !== descriptor.digest) {
+    throw new LadingError('DIGEST_MISMATCH', `${what}: the registry stored it as ${stored.slice(0, 100)}`)
+  }
+}
+
+/** Registries and proxies that answer a HEAD without a digest are asked for the bytes themselves. */
+async function readDescriptor(site: Site, tagOrDigest: string): Promise<Descriptor | undefined> {
+  const response = await site.send({ method: 'GET', url: manifestUrl(site, tagOrDigest), headers: ASKED })
+  if (response.status === 404) return undefined
+  if (response.status !== 200)
+    throw await refused(site, { what: `reading ${site.name}:${tagOrDigest}`, writing: false }, response)
+  const bytes = await readBytes(response, MANIFEST_LIMIT)
+  const mediaType = mediaTypeOf(response)
+  if (!isManifest(mediaType)) {
+    throw new LadingError(
+      'REGISTRY_UNREACHABLE',
+      `${site.name} answers with ${mediaType || 'no media type'}, which is no manifest`,
+    )
+  }
+  return { mediaType, digest: digestOf(bytes), size: bytes.length }
+}
+
+/** A HEAD has no words; the same request as GET has them. Not after a 429: where GET is a pull, it would only add one. */
+async function inWords(site: Site, head: Response, url: URL): Promise<Response> {
+  return head.status === 429 || head.status === 401
+    ? head
+    : site.send({ method: 'GET', url, headers: ASKED, repeatable: false })
+}
+
+/** What a HEAD of a manifest tells, if it tells all of it. */
+function descriptorOf(response: Response): Descriptor | undefined {
+  const digest = tryParseDigest(response.header('docker-content-digest') ?? '')
+  const size = Number(response.header('content-length'))
+  const mediaType = mediaTypeOf(response)
+  if (digest === undefined || !Number.isSafeInteger(size) || !isManifest(mediaType)) return undefined
+  return { mediaType, digest, size }
+}
+
+function mediaTypeOf(response: Response): string {
+  return (response.header('content-type') ?? '').split(';')[0]?.trim() ?? ''
+}

@@ -1,0 +1,49 @@
+import type { LadingError } from '../error.ts'
+import type { Digest } from '../image/digest.ts'
+import type { Response, Send } from '../net/send.ts'
+import type { Connection, Meter } from './connection.ts'
+import { type Diagnosis, diagnose, refusal } from './diagnosis.ts'
+import type { Scope } from './scope.ts'
+
+/** One repository of a registry: where it is and how requests get there. */
+export type Site = {
+  readonly connection: Connection
+  /** `acme/api` */
+  readonly path: string
+  /** for messages: `ghcr.io/acme/api` */
+  readonly name: string
+  /** what its tokens are asked for */
+  readonly scope: Scope
+  readonly send: Send
+  readonly meter: Meter
+}
+
+export function manifestUrl({ connection, path }: Site, reference: string): URL {
+  return new URL(`/v2/${path}/manifests/${reference}`, connection.origin)
+}
+
+export function blobUrl({ connection, path }: Site, digest: Digest): URL {
+  return new URL(`/v2/${path}/blobs/${digest}`, connection.origin)
+}
+
+export function uploadsUrl({ connection, path }: Site): URL {
+  return new URL(`/v2/${path}/blobs/uploads/`, connection.origin)
+}
+
+/** What was being done when the registry said no. */
+export type Attempted = { readonly what: string; readonly writing: boolean }
+
+/** A refusing answer as an error that names what was tried, what the registry says, and the remedy. */
+export async function refused(site: Site, attempted: Attempted, response: Response): Promise<LadingError> {
+  return explain(site, attempted, await diagnose(response))
+}
+
+/** The same for an answer that has been read already. */
+export async function explain({ connection }: Site, attempted: Attempted, diagnosis: Diagnosis): Promise<LadingError> {
+  const { registry, auth } = connection
+  return refusal({ ...attempted, registry, identity: await auth.identity() }, diagnosis)
+}
+
+export function isSuccess({ status }: Response): boolean {
+  return status >= 200 && status < 300
+}

@@ -1,0 +1,155 @@
+import { mkdir } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Credential, Login, RegistrySettings } from './access.ts'
+import { makeDockerConfig, type Seed } from './build/docker-config.ts'
+import { dockerEnvironment } from './build/docker-environment.ts'
+import { openLayout } from './content/oci-layout.ts'
+import { isTar, unpackLayout } from './content/oci-tar.ts'
+import type { Layout } from './content/store.ts'
+import type { Clock, Edges, Exec, Reporter, Scratch, Variables } from './edges.ts'
+import { DOCKER_HUB } from './image/reference.ts'
+import { openWire, type ProxySettings } from './net/wire.ts'
+import { type DockerLogins, dockerLogins } from './registry/credentials.ts'
+import { openRegistries } from './registry/registries.ts'
+
+/** What the edges are made of. */
+export type Materials = {
+  readonly variables: Readonly<Record<string, string | undefined>>
+  readonly reporter: Reporter
+  readonly clock: Clock
+  readonly exec: Exec
+  readonly scratch: Scratch
+  readonly signal: AbortSignal
+  readonly mask: (secret: string) => void
+  readonly logins: readonly (Login & { readonly useGiven: boolean })[]
+  readonly settings: readonly RegistrySettings[]
+  readonly retries: number
+  readonly parallel: number
+  readonly release: string
+}
+
+/** Everything the core may ask of the world, from the real one. */
+export type World = { readonly edges: Edges; close(): Promise<void> }
+
+/** How long requests may go on after a cancel, so that tags that are being moved are moved to the end. */
+const LAST_REQUESTS_MS = 5000
+/** Look-ups run wider than transfers; this bounds the sockets of both together. */
+const LOOK_UP_SOCKETS = 16
+
+export async function openWorld(materials: Materials): Promise<World> {
+  const { reporter, clock, exec, scratch, signal, parallel } = materials
+  const docker = userLogins(materials)
+  const logins = await Promise.all(materials.logins.map((login) => settled(login, docker)))
+  const wire = openWire({
+    userAgent: `lading/${materials.release}`,
+    signal: after(signal, LAST_REQUESTS_MS),
+    proxy: proxySettings(materials.variables),
+    settings: (host) => hostSettings(materials.settings, host),
+    connections: parallel + LOOK_UP_SOCKETS,
+  })
+  const remote = openRegistries({
+    logins,
+    docker,
+    settings: materials.settings,
+    policy: {
+      wire: wire.send,
+      retries: materials.retries,
+      parallel,
+      signal,
+      now: clock.now,
+      sleep: clock.sleep,
+      random: Math.random,
+      debug: reporter.debug,
+      mask: materials.mask,
+      address: () => undefined,
+    },
+  })
+  let environment: Promise<Variables> | undefined
+  const edges: Edges = {
+    reporter,
+    clock,
+    signal,
+    exec,
+    scratch,
+    stores: { remote, layout: (path) => layoutAt(path, scratch) },
+    docker() {
+      environment ??= loggedIn(materials, logins, docker)
+      return environment
+    },
+  }
+  return { edges, close: wire.close }
+}
+
+/**
+ * A login for Docker Hub that does not say what it is for steps back behind the one that the machine has: hosted
+ * runners bring one without a pull limit, and a plain login throws it away (tonistiigi/binfmt#237).
+ */
+async function settled(login: Login & { readonly useGiven: boolean }, docker: DockerLogins): Promise<Login> {
+  const isOpen = login.registry === DOCKER_HUB && !login.useGiven
+  return isOpen && (await docker.for(DOCKER_HUB)) !== undefined ? { ...login, use: 'push' } : login
+}
+
+function userLogins({ variables, exec, mask }: Materials): DockerLogins {
+  const authConfig = variables['DOCKER_AUTH_CONFIG']
+  return dockerLogins({ directory: dockerFolder(variables), authConfig, exec, env: dockerEnvironment(variables), mask })
+}
+
+/** The private configuration for programs, made when the first of them is about to run. */
+async function loggedIn(materials: Materials, logins: readonly Login[], docker: DockerLogins): Promise<Variables> {
+  const { scratch, exec, clock, variables } = materials
+  const seed = (await docker.all()).flatMap(({ server, credential }) => seedOf(server, credential))
+  const user = { configDirectory: dockerFolder(variables), variables }
+  return makeDockerConfig({ directory: scratch.directory, user, seed, logins, exec, clock })
+}
+
+function seedOf(server: string, credential: Credential): readonly Seed[] {
+  switch (credential.kind) {
+    case 'password':
+      return [{ server, auth: Buffer.from(`${credential.username}:${credential.password}`).toString('base64') }]
+    case 'identity-token':
+      return [{ server, auth: '', identityToken: credential.token }]
+    case 'registry-token':
+      // Docker reads such a token, and no program of a build uses it.
+      return []
+  }
+}
+
+function dockerFolder(variables: Materials['variables']): string {
+  const named = variables['DOCKER_CONFIG'] ?? ''
+  return named === '' ? join(variables['HOME'] ?? homedir(), '.docker') : resolve(named)
+}
+
+async function layoutAt(path: string, scratch: Scratch): Promise<Layout> {
+  if (!(await isTar(path))) return openLayout(path)
+  const directory = join(scratch.directory, 'unpacked')
+  await mkdir(directory, { mode: 0o700 })
+  await unpackLayout(path, directory)
+  return openLayout(directory)
+}
+
+/** Lower case wins, as for curl; NO_PROXY is left to the HTTP library. */
+function proxySettings(variables: Materials['variables']): ProxySettings {
+  const value = (name: string) => variables[name.toLowerCase()] ?? variables[name.toUpperCase()] ?? ''
+  return { http: value('http_proxy'), https: value('https_proxy'), except: value('no_proxy') }
+}
+
+/** By host name and not by port: the token service of a registry is often its neighbour there. */
+function hostSettings(settings: readonly RegistrySettings[], host: string) {
+  const own = settings.find(({ registry }) => nameOf(registry) === nameOf(host))
+  return { ...(own?.ca === undefined ? {} : { ca: own.ca }), unchecked: own?.insecure === true }
+}
+
+function nameOf(host: string): string {
+  const name = host === 'registry-1.docker.io' || host === 'auth.docker.io' ? DOCKER_HUB : host
+  return name.replace(/:\d+$/, '')
+}
+
+/** A signal that follows another one a little later. */
+function after(signal: AbortSignal, milliseconds: number): AbortSignal {
+  const later = new AbortController()
+  const follow = () => setTimeout(() => later.abort(signal.reason), milliseconds).unref()
+  if (signal.aborted) follow()
+  else signal.addEventListener('abort', follow, { once: true })
+  return later.signal
+}
