@@ -1,17 +1,24 @@
 import { LadingError } from '../error.ts'
 import type { Response } from './send.ts'
+import { networkTrouble } from './trouble.ts'
 
-/** Reads a body of at most `limit` bytes. Throws `CONTENT_INVALID` beyond: a stranger does not choose how much we hold. */
+/**
+ * Reads a body of at most `limit` bytes. Throws `CONTENT_INVALID` beyond: a stranger does not choose how much we hold;
+ * `REGISTRY_UNREACHABLE` when it breaks off.
+ */
 export async function readBytes(response: Response, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of response.body) {
-    size += chunk.length
-    if (size > limit) {
-      response.body.destroy()
-      throw new LadingError('CONTENT_INVALID', `the answer of ${response.url.host} is larger than ${limit} bytes`)
+  try {
+    for await (const chunk of response.body) {
+      size += chunk.length
+      if (size > limit) {
+        throw new LadingError('CONTENT_INVALID', `the answer of ${response.url.host} is larger than ${limit} bytes`)
+      }
+      chunks.push(chunk)
     }
-    chunks.push(chunk)
+  } catch (error) {
+    throw networkTrouble(error, response.url)
   }
   return Buffer.concat(chunks)
 }

@@ -18,6 +18,9 @@ export function withRedirects(send: Send): Send {
       const location = response.header('location')
       if (!REDIRECTS.has(response.status) || location === undefined || !isFollowed(request)) return response
       await discard(response)
+      if (!URL.canParse(location, request.url.href)) {
+        throw new LadingError('REGISTRY_UNREACHABLE', `${request.url.host} redirects to what is no web address`)
+      }
       request = next(request, new URL(location, request.url))
     }
     throw new LadingError('REGISTRY_UNREACHABLE', `${first.url.host} redirects more than ${MOST_REDIRECTS} times`)

@@ -85,9 +85,10 @@ async function attemptOnce(send: Send, request: Request, { attempt, patience }: 
   }
 }
 
-/** Network trouble passes; a wrong certificate or a cancelled step does not. */
+/** Network trouble passes; a wrong certificate, a cancelled step and what we refuse ourselves (it has no cause) do not. */
 export function isWorthRepeating(error: unknown): boolean {
-  return error instanceof LadingError && error.code === 'REGISTRY_UNREACHABLE' && !isNameUnknown(error.cause)
+  if (!(error instanceof LadingError) || error.code !== 'REGISTRY_UNREACHABLE') return false
+  return error.cause !== undefined && !isNameUnknown(error.cause)
 }
 
 /** A name that does not exist will not exist in a second; EAI_AGAIN, the resolver's own trouble, may pass. */

@@ -41,12 +41,16 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
     return async (request) => {
       // Elsewhere nobody learns who we are: an upload may be sent to signed storage on another host.
       if (!isSameOrigin(request.url, options.registry.origin)) return send(request)
-      const response = await learning(async () => send(await signed(request, scopes)))
+      let sent = request
+      const response = await learning(async () => {
+        sent = await signed(request, scopes)
+        return send(sent)
+      })
       if (response.status !== 401 || !learn(response)) return response
-      // A token that was just refused is not worth a second try with itself.
-      tokens.drop(scopes)
+      await tokens.drop(scopes, proofIn(sent))
       const again = await signed(request, scopes)
-      if (again === request) return response
+      // What was just refused is not worth a second try; a password sent twice may lock its account.
+      if (proofIn(again) === proofIn(sent)) return response
       await discard(response)
       return send(again)
     }
@@ -73,6 +77,8 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
 
   /** Takes a challenge to heart. False when it cannot be answered. */
   function learn(response: Response): boolean {
+    // A redirect may have led elsewhere; what is asked there is not ours to answer (CVE-2020-15157).
+    if (!isSameOrigin(response.url, options.registry.origin)) return false
     const best = bestChallenge(parseChallenges(response.headers('www-authenticate')))
     if (best === undefined) return false
     challenge = best
@@ -103,6 +109,8 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
 
   async function granted(scope: Scope): Promise<readonly string[] | undefined> {
     await lesson
+    const credential = await options.credential()
+    if (credential?.kind === 'registry-token') return grantedActions(credential.token, scope.path)
     if (challenge?.scheme !== 'bearer') return undefined
     return grantedActions((await tokens.get([scope])).text, scope.path)
   }
@@ -115,4 +123,8 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
   }
 
   return { wrap, granted, identity }
+}
+
+function proofIn({ headers }: Request): string | undefined {
+  return headers?.['authorization']
 }

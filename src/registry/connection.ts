@@ -5,10 +5,11 @@ import { type Limit, limitTo } from '../net/limit.ts'
 import { discard } from '../net/read.ts'
 import { withRedirects } from '../net/redirect.ts'
 import { withRetry } from '../net/retry.ts'
-import type { Response, Send } from '../net/send.ts'
+import type { Send } from '../net/send.ts'
 import { withTrace } from '../net/trace.ts'
 import { type Authorizer, authorizer } from './authorize.ts'
 import type { KnownBlobs } from './known-blobs.ts'
+import { isUsedUp } from './pull-limit.ts'
 import type { Scope } from './scope.ts'
 
 /** What all repositories of one registry share for one identity. */
@@ -87,7 +88,7 @@ export async function openConnection(
 
 /**
  * The order is policy: repetition is outermost, so that each attempt gets a token that is still good; redirects lie
- * within authorization, so that what a redirect leads to never sees a challenge answered; and every request that
+ * within authorization, which answers a challenge of the registry's own origin only; and every request that
  * really goes out is counted.
  */
 function pipeline(policy: Policy, meter: Meter, authorize: (send: Send) => Send = (send) => send): Send {
@@ -109,11 +110,6 @@ function pipeline(policy: Policy, meter: Meter, authorize: (send: Send) => Send 
       policy.debug(`${request.method} ${request.url.host}: ${why}; again in ${waitMs} ms`)
     },
   })
-}
-
-/** A pull quota does not come back by asking again. */
-export function isUsedUp(response: Response): boolean {
-  return response.status === 429 && /^\s*0\b/.test(response.header('ratelimit-remaining') ?? '')
 }
 
 /**

@@ -15,6 +15,8 @@ export function resolveManifest(site: Site, tagOrDigest: string): Promise<Descri
     const url = manifestUrl(site, tagOrDigest)
     const response = await site.send({ method: 'HEAD', url, headers: ASKED })
     if (response.status === 200) return descriptorOf(response) ?? readDescriptor(site, tagOrDigest)
+    // Old registries and proxies know no HEAD.
+    if (response.status === 405) return readDescriptor(site, tagOrDigest)
     // Some hide with 403 what is not there (Artifactory, ggcr#1691); a missing right shows when it is needed.
     const mayBeHidden = response.status === 403 && site.scope.actions === 'pull,push'
     if (response.status === 404 || mayBeHidden) return undefined

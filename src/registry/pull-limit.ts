@@ -18,6 +18,11 @@ export function parsePullLimit(response: Pick<Response, 'header'>): PullLimit | 
   }
 }
 
+/** A pull quota does not come back by asking again. */
+export function isUsedUp(response: Pick<Response, 'status' | 'header'>): boolean {
+  return response.status === 429 && parseCount(response.header('ratelimit-remaining'))?.count === 0
+}
+
 type Count = { readonly count: number; readonly windowSeconds: number | undefined }
 
 function parseCount(value: string | undefined): Count | undefined {

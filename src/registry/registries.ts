@@ -22,7 +22,8 @@ export function openRegistries(options: RegistriesOptions): (repository: Reposit
 
   function connectionFor(repository: Repository, use: 'pull' | 'push'): Promise<Connection> {
     const login = chooseLogin(options.logins, repository.registry, repository.path, use)
-    const key = `${repository.registry} ${login?.prefix ?? ''} ${login?.username ?? ''}`
+    // By the login itself: one user may have a token for pulls and another one for pushes.
+    const key = `${repository.registry} ${login === undefined ? '' : options.logins.indexOf(login)}`
     const known = connections.get(key) ?? connect(repository.registry, login)
     connections.set(key, known)
     return known

@@ -31,7 +31,8 @@ export function openRepository(repository: Repository, use: 'pull' | 'push', con
     fetch: (descriptor) => fetchContent(site, descriptor),
     async exists(descriptor) {
       if (!isManifest(descriptor.mediaType)) return hasBlob(site, descriptor)
-      return (await resolveManifest(site, descriptor.digest)) !== undefined
+      // A proxy that answers everything with something else does not have it.
+      return (await resolveManifest(site, descriptor.digest))?.digest === descriptor.digest
     },
     async push(descriptor, open) {
       if (!isManifest(descriptor.mediaType)) return pushBlob(site, descriptor, open)
@@ -64,7 +65,8 @@ async function askPullLimit(site: Site): Promise<PullLimit | undefined> {
   const limit = parsePullLimit(response)
   // Once the quota is used up even HEAD is refused (rapidsai/ci-imgs#427).
   if (response.status === 429) return { limit: 0, windowSeconds: 0, source: '', ...limit, remaining: 0 }
-  return limit
+  if (limit !== undefined || response.status === 200 || response.status === 404) return limit
+  throw await refused(site, { what: `asking ${site.name} for its pull limit`, writing: false }, response)
 }
 
 /** Manifests only: they are small, and the layout they come from bounds them. */

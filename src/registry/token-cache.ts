@@ -4,8 +4,8 @@ import type { Token } from './token.ts'
 /** Tokens by their scopes: each is asked for once, also when many requests want it at the same moment. */
 export type TokenCache = {
   get(scopes: readonly Scope[]): Promise<Token>
-  /** Forgets a token that was refused: it is not worth a second try. */
-  drop(scopes: readonly Scope[]): void
+  /** Forgets the token of an `Authorization` that was refused, unless another one has taken its place already. */
+  drop(scopes: readonly Scope[], refused: string | undefined): Promise<void>
   isEmpty(): boolean
 }
 
@@ -29,7 +29,14 @@ export function tokenCache(fetch: (scopes: readonly Scope[]) => Promise<Token>, 
     return fresh
   }
 
-  return { get, drop: (scopes) => tokens.delete(keyOf(scopes)), isEmpty: () => tokens.size === 0 }
+  async function drop(scopes: readonly Scope[], refused: string | undefined): Promise<void> {
+    const key = keyOf(scopes)
+    const held = tokens.get(key)
+    const token = await held?.catch(() => undefined)
+    if (token !== undefined && refused === `Bearer ${token.text}` && tokens.get(key) === held) tokens.delete(key)
+  }
+
+  return { get, drop, isEmpty: () => tokens.size === 0 }
 }
 
 function keyOf(scopes: readonly Scope[]): string {

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Arrival } from '../content/store.ts'
 import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
+import { isLoopback } from '../image/reference.ts'
 import { discard } from '../net/read.ts'
 import { isSameOrigin } from '../net/redirect.ts'
 import { isTemporary, isWorthRepeating, pause, waitAfter } from '../net/retry.ts'
@@ -123,6 +124,13 @@ function locationOf({ connection, name }: Site, response: Response): URL {
   if (isOwnHost && isDegraded && !isSameOrigin(location, connection.origin)) {
     location.protocol = connection.origin.protocol
     location.port = connection.origin.port
+  }
+  // A registry out there has no business on this machine (server-side request forgery).
+  if (isLoopback(location.host) && !isLoopback(connection.origin.host)) {
+    throw new LadingError(
+      'REGISTRY_UNREACHABLE',
+      `opening an upload to ${name}: the registry wants it at ${location.host} on this machine; nothing is sent there`,
+    )
   }
   if (connection.origin.protocol === 'https:' && location.protocol !== 'https:') {
     throw new LadingError(
