@@ -1,6 +1,6 @@
 import type { Edges } from './edges.ts'
 import { publish } from './modes/publish.ts'
-import { beginRun } from './modes/run-facts.ts'
+import { beginRun } from './modes/run.ts'
 import type { Environment } from './plan/environment.ts'
 import type { PublishRequest } from './plan/request.ts'
 import type { Report } from './report/report.ts'

@@ -38,6 +38,7 @@ export function environment(change: Partial<Environment> = {}): Environment {
     actor: 'octocat',
     about: { title: 'api', description: '', url: '', license: '' },
     committed: '',
+    machine: 'linux/amd64',
     workspace: folderWith({ Dockerfile: 'FROM scratch\n' }),
     searchPath: '',
     reportDirectory: tmpdir(),

@@ -5,7 +5,10 @@ import { type MemoryStore, memoryStore, putImage, putIndex } from '../support/me
 const never = new AbortController().signal
 
 function twoPlatforms(source: MemoryStore) {
-  return putIndex(source, [putImage(source, 'amd64', ['shared', 'amd64']), putImage(source, 'arm64', ['shared', 'arm64'])])
+  return putIndex(source, [
+    putImage(source, 'amd64', ['shared', 'amd64']),
+    putImage(source, 'arm64', ['shared', 'arm64']),
+  ])
 }
 
 test('copyGraph pushes children before their parents', async () => {
@@ -27,7 +30,10 @@ test('copyGraph copies one layer, its config and its manifests when one layer ch
   const [source, target] = [memoryStore(), memoryStore()]
   await copyGraph(twoPlatforms(source), { source, target, signal: never })
   target.log.length = 0
-  const changed = putIndex(source, [putImage(source, 'amd64', ['shared', 'new']), putImage(source, 'arm64', ['shared', 'arm64'])])
+  const changed = putIndex(source, [
+    putImage(source, 'amd64', ['shared', 'new']),
+    putImage(source, 'arm64', ['shared', 'arm64']),
+  ])
   await copyGraph(changed, { source, target, signal: never })
   // The config of this sample says nothing about its layers, so it is the same one.
   expect(target.log).toEqual(['push layer', 'push manifest', 'push index'])
@@ -54,7 +60,11 @@ test('copyGraph pushes no manifest when a layer fails, and throws the reason of 
 
 test('copyGraph begins nothing new once something has failed', async () => {
   const [source, target] = [memoryStore(), memoryStore()]
-  const root = putImage(source, 'amd64', Array.from({ length: 50 }, (_, index) => `layer ${index}`))
+  const root = putImage(
+    source,
+    'amd64',
+    Array.from({ length: 50 }, (_, index) => `layer ${index}`),
+  )
   let asked = 0
   target.before = async (verb) => {
     if (verb !== 'push') return

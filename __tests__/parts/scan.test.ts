@@ -1,10 +1,8 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { need, requirePart, trivyDatabase } from '../../scripts/part/index.ts'
-import { digestOf } from '../../src/image/digest.ts'
+import { need, requirePart } from '../../scripts/part/index.ts'
 import { type Gate, SEVERITIES } from '../../src/plan/request.ts'
 import { parseFindings } from '../../src/scan/findings.ts'
 import { type ScanRequest, scanImage } from '../../src/scan/scan.ts'
@@ -13,7 +11,8 @@ import { judge, refusalError } from '../../src/scan/verdict.ts'
 import { FALSE_TOKEN, SAMPLES, type SampleName, sample } from '../scan/samples.ts'
 import { failure, GATE, temporary, type World, world } from '../scan/world.ts'
 import { type InProcessRegistry, startRegistry } from '../support/registry/server.ts'
-import { blobPath, type SampleLayout, type SamplePlatform, tarOf, writeSampleLayout } from '../support/sample-layout.ts'
+import { blobPath, type SampleLayout, type SamplePlatform, writeSampleLayout } from '../support/sample-layout.ts'
+import { putDatabase, readDatabase } from '../support/trivy-database.ts'
 
 const ready = await need(['trivy', 'trivy-db'])
 
@@ -24,7 +23,7 @@ describe.skipIf(!ready)('a scan with the real Trivy', () => {
   beforeAll(async () => {
     trivyPath = await requirePart('trivy')
     registry = await startRegistry()
-    putDatabase(registry, await readDatabase())
+    putDatabase(registry, await readDatabase(DATABASE_DATE))
   })
   afterAll(() => registry.stop())
 
@@ -198,41 +197,6 @@ function requestFor(layout: SampleLayout, gate: Gate): ScanRequest {
 }
 
 const DATABASE_DATE = new Date('2026-11-20T06:00:00Z')
-
-/** The small database as the archive that its makers publish, with a date of ours and never asked to be renewed. */
-async function readDatabase(): Promise<Buffer> {
-  const folder = join(await trivyDatabase(), 'db')
-  const metadata = {
-    Version: 2,
-    NextUpdate: '2099-01-01T00:00:00Z',
-    UpdatedAt: DATABASE_DATE,
-    DownloadedAt: '0001-01-01T00:00:00Z',
-  }
-  return gzipSync(
-    tarOf({ 'trivy.db': await readFile(join(folder, 'trivy.db')), 'metadata.json': JSON.stringify(metadata) }),
-  )
-}
-
-function putDatabase(registry: InProcessRegistry, layer: Buffer): void {
-  const config = Buffer.from('{}')
-  const describe = (mediaType: string, bytes: Buffer, more = {}) => ({
-    mediaType,
-    digest: digestOf(bytes),
-    size: bytes.length,
-    ...more,
-  })
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config: describe('application/vnd.aquasec.trivy.config.v1+json', config),
-    layers: [
-      describe('application/vnd.aquasec.trivy.db.layer.v1.tar+gzip', layer, {
-        annotations: { 'org.opencontainers.image.title': 'db.tar.gz' },
-      }),
-    ],
-  }
-  registry.put('trivy-db', { manifest, blobs: [config, layer], tag: '2' })
-}
 
 function never(): never {
   throw new Error('the sample is not what the test needs')

@@ -62,7 +62,15 @@ export const PUBLISHED: Report = {
     scanner: 'trivy 0.74.0',
   },
   rateLimits: [
-    { registry: 'docker.io', identity: '203.0.113.7', limit: 200, remaining: 187, needed: 2, windowSeconds: 21_600 },
+    {
+      registry: 'docker.io',
+      identity: '203.0.113.7',
+      limit: 200,
+      remaining: 187,
+      needed: 2,
+      windowSeconds: 21_600,
+      resets: '2026-11-21T14:20:00.000Z',
+    },
   ],
   phases: [
     { name: 'survey', milliseconds: 400 },
@@ -191,6 +199,7 @@ function finding(index: number): ReportedFinding {
     title: `libexample${index}: out-of-bounds read`,
     url: `https://avd.aquasec.com/nvd/${id.toLowerCase()}`,
     platforms: index === 0 ? ['linux/amd64', 'linux/arm64'] : ['linux/arm64'],
+    ignored: false,
   }
 }
 
@@ -216,5 +225,6 @@ function secret(): ReportedFinding {
     title: 'GitHub Personal Access Token',
     url: '',
     platforms: ['linux/amd64', 'linux/arm64'],
+    ignored: false,
   }
 }

@@ -33,7 +33,7 @@ describe('outputs of a published image', () => {
     ['rate-limit-limit', '200'],
     ['rate-limit-remaining', '187'],
     ['rate-limit-source', '203.0.113.7'],
-    ['rate-limit-reset', ''],
+    ['rate-limit-reset', '2026-11-21T14:20:00.000Z'],
     ['failure-reason', ''],
     ['json', JSON.stringify(PUBLISHED)],
   ])('%s', (name, value) => {
@@ -65,9 +65,9 @@ describe('outputs of a published image', () => {
     expect(JSON.parse(outputs(PARTLY)['pushed'] ?? '')).toEqual(PUBLISHED.tags.slice(0, 4))
   })
 
-  it('rate-limit-reset is one window after the question', () => {
-    const reset = outputsOf(PUBLISHED, REPOSITORIES, new Date('2026-11-21T08:20:00Z'))['rate-limit-reset']
-    expect(reset).toBe('2026-11-21T14:20:00.000Z')
+  it('rate-limit-reset is when the limit has refilled', () => {
+    expect(outputs(PUBLISHED)['rate-limit-reset']).toBe('2026-11-21T14:20:00.000Z')
+    expect(outputs({ ...PUBLISHED, rateLimits: [] })['rate-limit-reset']).toBe('')
   })
 
   it('an image without any tag is there by its digest', () => {

@@ -39,7 +39,8 @@ type Lookup = Promise<Located | undefined>
 async function namedByVariable(name: PartName): Lookup {
   const variable = variableOf(name)
   const value = process.env[variable]
-  if (value === undefined || value === '') {
+  // An engine is named by DOCKER_HOST.
+  if (value === undefined || value === '' || isEngine(name)) {
     return undefined
   }
   if (await exists(value)) {
@@ -53,13 +54,17 @@ async function namedByVariable(name: PartName): Lookup {
 }
 
 async function alreadyRunning(name: PartName): Lookup {
-  if (name !== 'engine' && name !== 'engine-graph') {
+  if (!isEngine(name)) {
     return undefined
   }
   const engine = await runningEngine()
   return engine?.containerdStore === (name === 'engine')
     ? { found: true, path: engine.host, how: `engine ${engine.version}, running` }
     : undefined
+}
+
+function isEngine(name: PartName): boolean {
+  return name === 'engine' || name === 'engine-graph'
 }
 
 async function suitableOnPath(wanted: Part): Lookup {
@@ -113,7 +118,7 @@ async function keptFiles(wanted: Part): Promise<readonly string[]> {
     return [builtPath(recipe.program)]
   }
   if (recipe.from === 'debian') {
-    const startable = !wanted.name.startsWith('engine') || canMakeDebianRoot()
+    const startable = !isEngine(wanted.name) || canMakeDebianRoot()
     const own = startable ? [inDebianRoot(recipe.file)] : []
     return recipe.otherwise === undefined ? own : [...own, builtPath(recipe.otherwise)]
   }

@@ -1,3 +1,4 @@
+import { arch } from 'node:os'
 import { resolve } from 'node:path'
 import { LadingError } from '../error.ts'
 import type { Environment } from '../plan/environment.ts'
@@ -33,10 +34,16 @@ export async function readEnvironment(variables: ProcessVariables, directory: st
     ...(pullRequest === undefined ? {} : { pullRequest }),
     about: readAbout(repository, text('GITHUB_REPOSITORY'), serverUrl),
     committed: committedAt(object(event['head_commit']), text('GITHUB_SHA')),
+    machine: machine(),
     workspace,
     searchPath: text('PATH'),
     reportDirectory: reportDirectory(variables, workspace),
   }
+}
+
+// Builders are of Linux, also those of other systems' engines.
+function machine(): string {
+  return `linux/${arch() === 'x64' ? 'amd64' : arch()}`
 }
 
 /** Whether the user named the folder of the report. */

@@ -10,7 +10,7 @@ import {
   parseManifest,
   parsePlatform,
 } from '../image/manifest.ts'
-import { isManifest } from '../image/media-type.ts'
+import { isLayer, isManifest } from '../image/media-type.ts'
 import { formatPlatform, isUnknown } from '../image/platform.ts'
 import type { Source } from './store.ts'
 import { readVerified, verify } from './verify.ts'
@@ -48,7 +48,8 @@ export async function readImage(source: Source, descriptor: Descriptor): Promise
   const platforms: PlatformImage[] = []
 
   async function visit(node: Descriptor): Promise<void> {
-    if (content.has(node.digest)) return
+    const seen = content.get(node.digest)
+    if (seen !== undefined) return sameKind(seen, node)
     content.set(node.digest, node)
     if (!isManifest(node.mediaType)) return
     const manifest = await readManifest(source, node)
@@ -64,9 +65,18 @@ export async function readImage(source: Source, descriptor: Descriptor): Promise
   return { root: await readManifest(source, descriptor), content: [...content.values()], platforms }
 }
 
+/** A manifest that hides behind a layer of the same bytes would travel, and nobody would have looked at it. */
+function sameKind(seen: Descriptor, again: Descriptor): void {
+  if (isManifest(seen.mediaType) === isManifest(again.mediaType)) return
+  throw new LadingError('CONTENT_INVALID', `${again.digest} is said to be a manifest and a blob at once`)
+}
+
 /** Checks every byte of an image against its digest. A scanner does not do it, so it comes before the scan. */
-export async function verifyImage(source: Source, image: Image): Promise<void> {
-  for (const part of image.content) await verify(part, await source.fetch(part), source.name)
+export async function verifyImage(source: Source, image: Image, signal: AbortSignal): Promise<void> {
+  for (const part of image.content) {
+    signal.throwIfAborted()
+    await verify(part, await source.fetch(part), source.name)
+  }
 }
 
 /** A manifest of a source, its bytes checked. */
@@ -77,13 +87,21 @@ export async function readManifest(source: Source, descriptor: Descriptor): Prom
 
 /** What a manifest is as a platform: by its index's word, else its config's. `undefined`: it is no image to run. */
 async function platformOf(source: Source, manifest: ImageManifest): Promise<PlatformImage | undefined> {
-  const { descriptor, config } = manifest
-  if (isAttestation(descriptor) || !IMAGE_CONFIGS.has(config.mediaType)) return undefined
+  const { descriptor, config, layers } = manifest
+  // Files make an image, whatever its descriptor says: an annotation must not be a way around the scan.
+  if (!layers.some(({ mediaType }) => isLayer(mediaType)) && !isBareImage(manifest)) return undefined
   const named = descriptor.platform
-  if (named !== undefined) return isUnknown(named) ? undefined : platformImage(formatPlatform(named), manifest)
+  if (named !== undefined && !isUnknown(named)) return platformImage(formatPlatform(named), manifest)
   const bytes = await readVerified(config, await source.fetch(config), MANIFEST_LIMIT, source.name)
   const platform = parsePlatform(parseJson(bytes))
   return platformImage(platform === undefined ? 'unknown' : formatPlatform(platform), manifest)
+}
+
+/** An image without a single file, and no attestation. */
+function isBareImage({ descriptor, config }: ImageManifest): boolean {
+  const { platform } = descriptor
+  const isNowhere = platform !== undefined && isUnknown(platform)
+  return IMAGE_CONFIGS.has(config.mediaType) && !isAttestation(descriptor) && !isNowhere
 }
 
 function platformImage(platform: string, manifest: ImageManifest): PlatformImage {

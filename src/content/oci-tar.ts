@@ -30,6 +30,9 @@ export async function unpackLayout(path: string, directory: string): Promise<voi
     }
     await reading
   } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC') {
+      throw new LadingError('DISK_FULL', `unpacking the layout ${path}: no space is left in ${directory}`, { cause })
+    }
     throw new LadingError('CONTENT_INVALID', `unpacking the layout ${path}: it is not a tar that can be read`, {
       cause,
     })

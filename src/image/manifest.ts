@@ -1,7 +1,7 @@
 import { LadingError } from '../error.ts'
 import type { Descriptor } from './descriptor.ts'
 import { parseDigest } from './digest.ts'
-import { isImageManifest, isIndex, MEDIA_TYPE } from './media-type.ts'
+import { isImageManifest, isIndex, isManifest, MEDIA_TYPE } from './media-type.ts'
 import type { Platform } from './platform.ts'
 
 /**
@@ -54,6 +54,10 @@ export function parseManifest(descriptor: Descriptor, bytes: Uint8Array): Manife
   if (isImageManifest(mediaType)) {
     const config = parseDescriptor(json['config'], descriptor, 'config')
     const layers = parseList(json['layers'], descriptor, 'layers')
+    // It would travel as a manifest and be no platform that anybody scans.
+    if ([config, ...layers].some((part) => isManifest(part.mediaType))) {
+      throw invalid(descriptor, 'names another manifest as its config or layer')
+    }
     return { kind: 'image', descriptor, bytes, config, layers, annotations }
   }
   throw invalid(descriptor, `has the media type ${mediaType}, which is no image and no index`)
@@ -75,6 +79,7 @@ export function isAttestation(descriptor: Descriptor): boolean {
 /** Reads one descriptor out of untrusted JSON. */
 export function parseDescriptor(value: unknown, owner: Descriptor | string, field: string): Descriptor {
   if (!isObject(value)) throw invalid(owner, `has no usable ${field}`)
+  refuseTwins(value, owner)
   const { mediaType, digest, size, artifactType } = value
   if (typeof digest !== 'string' || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
     throw invalid(owner, `has a descriptor in ${field} without digest or size`)
@@ -119,7 +124,16 @@ function parseAnnotations(value: unknown): Readonly<Record<string, string>> | un
 function parseObject(bytes: Uint8Array, owner: Descriptor): Readonly<Record<string, unknown>> {
   const json = parseJson(bytes, owner)
   if (!isObject(json)) throw invalid(owner, 'is not a JSON object')
+  refuseTwins(json, owner)
   return json
+}
+
+/** Go's JSON reader takes `Layers` for `layers`: two such keys would be two images, one for us and one for engines. */
+function refuseTwins(json: Readonly<Record<string, unknown>>, owner: Descriptor | string): void {
+  const keys = Object.keys(json)
+  if (new Set(keys.map((key) => key.toLowerCase())).size < keys.length) {
+    throw invalid(owner, 'has two keys that differ in case only')
+  }
 }
 
 function parseJson(bytes: Uint8Array, owner: Descriptor): unknown {

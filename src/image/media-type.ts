@@ -27,6 +27,11 @@ export function isIndex(mediaType: string): boolean {
   return INDEXES.has(mediaType)
 }
 
+/** A layer of files that a container engine unpacks (containerd, `images.IsLayerType`). */
+export function isLayer(mediaType: string): boolean {
+  return /^application\/vnd\.(?:oci\.image\.layer|docker\.image\.rootfs)\./.test(mediaType)
+}
+
 /** Whether this travels by the manifest end points of a registry, and not by the blob ones. */
 export function isManifest(mediaType: string): boolean {
   return isImageManifest(mediaType) || isIndex(mediaType)

@@ -6,6 +6,11 @@ export function networkTrouble(error: unknown, url: URL): LadingError {
   const own = ownErrorIn(error)
   if (own !== undefined) return own
   const code = codeOf(error)
+  if (code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
+    return new LadingError('CONTENT_INVALID', `${url.host}: what was sent has another size than was announced`, {
+      cause: error,
+    })
+  }
   if (isTls(code, error)) {
     return new LadingError('TLS_FAILED', `${url.host}: ${tlsReason(code)}`, { cause: error, hint: tlsHint(code, url) })
   }

@@ -22,6 +22,8 @@ export type Environment = {
   }
   /** when the commit was made, as the event tells it; ISO 8601, empty when it does not */
   readonly committed: string
+  /** the platform of this machine, `linux/amd64`: where `$BUILDPLATFORM` runs */
+  readonly machine: string
   readonly workspace: string
   /** as the variable PATH: where programs are looked for */
   readonly searchPath: string

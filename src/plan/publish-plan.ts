@@ -73,6 +73,7 @@ const PROPOSALS: ReadonlySet<string> = new Set([
   'pull_request',
   'pull_request_target',
   'pull_request_review',
+  'pull_request_review_comment',
   'merge_group',
 ])
 

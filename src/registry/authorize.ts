@@ -3,6 +3,7 @@ import { discard } from '../net/read.ts'
 import { isSameOrigin } from '../net/redirect.ts'
 import type { Headers, Request, Response, Send } from '../net/send.ts'
 import { bestChallenge, type Challenge, parseChallenges } from './challenge.ts'
+import type { Identity } from './identity.ts'
 import { grantedActions, type Scope } from './scope.ts'
 import { basic, fetchToken, type Token } from './token.ts'
 import { tokenCache } from './token-cache.ts'
@@ -25,12 +26,6 @@ export type Authorizer = {
   granted(scope: Scope): Promise<readonly string[] | undefined>
   identity(): Promise<Identity>
 }
-
-/** Who the registry takes us for, as far as we tell it. */
-export type Identity =
-  | { readonly kind: 'anonymous' }
-  /** `checked`: a token service has accepted the login, so what is refused now is a right and not the login */
-  | { readonly kind: 'known'; readonly username: string; readonly checked: boolean }
 
 export function authorizer(options: AuthorizeOptions): Authorizer {
   const tokens = tokenCache(freshToken, options.now)
@@ -116,13 +111,15 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
   }
 
   async function identity(): Promise<Identity> {
-    const credential = await options.credential()
-    if (credential === undefined) return { kind: 'anonymous' }
-    const username = credential.kind === 'password' ? credential.username : ''
-    return { kind: 'known', username, checked: challenge?.scheme === 'bearer' && !tokens.isEmpty() }
+    return identityOf(await options.credential(), challenge?.scheme === 'bearer' && !tokens.isEmpty())
   }
 
   return { wrap, granted, identity }
+}
+
+function identityOf(credential: Credential | undefined, checked: boolean): Identity {
+  if (credential === undefined) return { kind: 'anonymous' }
+  return { kind: 'known', username: credential.kind === 'password' ? credential.username : '', checked }
 }
 
 function proofIn({ headers }: Request): string | undefined {

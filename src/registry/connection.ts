@@ -1,5 +1,6 @@
 import type { Credential, RegistrySettings } from '../access.ts'
 import { LadingError } from '../error.ts'
+import type { Digest } from '../image/digest.ts'
 import { DOCKER_HUB, isLoopback } from '../image/reference.ts'
 import { type Limit, limitTo } from '../net/limit.ts'
 import { discard } from '../net/read.ts'
@@ -8,7 +9,6 @@ import { withRetry } from '../net/retry.ts'
 import type { Send } from '../net/send.ts'
 import { withTrace } from '../net/trace.ts'
 import { type Authorizer, authorizer } from './authorize.ts'
-import type { KnownBlobs } from './known-blobs.ts'
 import { isUsedUp } from './pull-limit.ts'
 import type { Scope } from './scope.ts'
 
@@ -26,6 +26,13 @@ export type Connection = {
 
 /** Transfers are few and large, look-ups many and small. */
 export type Limits = { readonly transfers: Limit; readonly lookUps: Limit }
+
+/**
+ * Which blobs are in which repository of a registry, or on their way there. Two repositories of one registry share
+ * their blobs by mounting, so the second waits for the first instead of sending the same bytes.
+ */
+export type KnownBlobs = Map<Digest, KnownBlob>
+export type KnownBlob = { readonly path: string; readonly there: Promise<boolean> }
 
 export type Policy = {
   readonly wire: Send

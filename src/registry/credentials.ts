@@ -41,7 +41,7 @@ export function dockerLogins(source: DockerSource): DockerLogins {
   }
   const find = async (registry: string) => {
     const credential = await lookUp(await load(), registry, source)
-    if (credential !== undefined) source.mask(credential.kind === 'password' ? credential.password : credential.token)
+    if (credential !== undefined) for (const secret of secretsIn(credential)) source.mask(secret)
     return credential
   }
   const lookUpOnce = (registry: string) => {
@@ -61,6 +61,12 @@ export function dockerLogins(source: DockerSource): DockerLogins {
       })
     },
   }
+}
+
+/** A secret and the form in which it travels. */
+function secretsIn(credential: Credential): readonly string[] {
+  if (credential.kind !== 'password') return [credential.token]
+  return [credential.password, Buffer.from(`${credential.username}:${credential.password}`).toString('base64')]
 }
 
 /**

@@ -1,7 +1,9 @@
 import { type FailureCode, LadingError } from '../error.ts'
 import { readStart } from '../net/read.ts'
 import type { Response } from '../net/send.ts'
-import type { Identity } from './authorize.ts'
+import type { Identity } from './identity.ts'
+import { isUsedUp } from './pull-limit.ts'
+import { loginRemedy, pushRemedy } from './remedy.ts'
 
 /** What a registry says about a refusal (distribution spec, "Error Codes"), as far as it can be read. */
 export type Diagnosis = {
@@ -10,6 +12,8 @@ export type Diagnosis = {
   readonly codes: readonly string[]
   /** for people; never empty */
   readonly text: string
+  /** a pull quota that its headers show to be used up; a HEAD has no words for it */
+  readonly usedUp: boolean
 }
 
 /** The largest error body that is read, in bytes. */
@@ -18,18 +22,19 @@ const ERROR_LIMIT = 64 * 1024
 /** Reads a refusal. Bodies come as JSON, as HTML of a proxy, or not at all. */
 export async function diagnose(response: Response): Promise<Diagnosis> {
   const { status } = response
+  const usedUp = isUsedUp(response)
   const body = await readStart(response, ERROR_LIMIT)
   const errors = parseErrors(body)
   if (errors.length > 0) {
     const text = errors.map(({ code, message }) => (message === '' ? code : `${code}: ${message}`)).join('; ')
-    return { status, codes: errors.map(({ code }) => code), text: `status ${status}, ${text.slice(0, 500)}` }
+    return { status, codes: errors.map(({ code }) => code), text: `status ${status}, ${text.slice(0, 500)}`, usedUp }
   }
   const words = body
     .replace(/<[^>]*>/g, ' ')
     .replace(/\s+/g, ' ')
     .trim()
     .slice(0, 300)
-  return { status, codes: [], text: words === '' ? `status ${status}` : `status ${status}, “${words}”` }
+  return { status, codes: [], text: words === '' ? `status ${status}` : `status ${status}, “${words}”`, usedUp }
 }
 
 /** What was being done when the registry refused. */
@@ -53,13 +58,24 @@ function classify(deed: Deed, diagnosis: Diagnosis): Class {
   if (isImmutable(diagnosis)) return { code: 'TAG_IMMUTABLE' }
   if (diagnosis.status === 401) return unauthorised(deed)
   const denied = diagnosis.status === 403 || diagnosis.codes.includes('DENIED')
-  if (denied) return { code: 'PUSH_DENIED', hint: pushRemedy(deed.registry) }
+  if (denied && !isAbuseLimit(diagnosis)) return forbidden(deed)
   return temporary(diagnosis) ?? (deed.writing ? unwritten(diagnosis) : unread(diagnosis))
 }
 
-function temporary({ status, text }: Diagnosis): Class | undefined {
-  if (status === 429) return { code: isPullQuota(text) ? 'RATE_LIMITED' : 'REGISTRY_BUSY' }
-  return status >= 500 || status === 408 ? { code: 'REGISTRY_BUSY' } : undefined
+function forbidden({ writing, registry }: Deed): Class {
+  if (writing) return { code: 'PUSH_DENIED', hint: pushRemedy(registry) }
+  return { code: 'LOGIN_FAILED', hint: `Name a login for ${registry} that may pull from this repository.` }
+}
+
+function temporary(diagnosis: Diagnosis): Class | undefined {
+  const { status, text, usedUp } = diagnosis
+  if (status === 429) return { code: usedUp || isPullQuota(text) ? 'RATE_LIMITED' : 'REGISTRY_BUSY' }
+  return status >= 500 || status === 408 || isAbuseLimit(diagnosis) ? { code: 'REGISTRY_BUSY' } : undefined
+}
+
+/** GHCR says 403 when it has had enough (“You have exceeded a secondary rate limit”); no right is missing then. */
+function isAbuseLimit({ status, text }: Diagnosis): boolean {
+  return status === 403 && /secondary rate limit/i.test(text)
 }
 
 function unwritten({ status, codes }: Diagnosis): Class {
@@ -69,7 +85,9 @@ function unwritten({ status, codes }: Diagnosis): Class {
   return { code: 'CONTENT_REFUSED', hint }
 }
 
-function unread({ status }: Diagnosis): Class {
+function unread({ status, text }: Diagnosis): Class {
+  // What Go's and nginx's servers say to plain http on a TLS port.
+  if (/HTTP request (?:was sent )?to (?:an )?HTTPS/i.test(text)) return { code: 'TLS_FAILED' }
   return { code: status === 404 ? 'SOURCE_MISSING' : 'REGISTRY_UNREACHABLE' }
 }
 
@@ -77,11 +95,6 @@ function unread({ status }: Diagnosis): Class {
 function unauthorised({ registry, identity }: Deed): Class {
   if (identity.kind === 'anonymous') return { code: 'LOGIN_FAILED', hint: loginRemedy(registry) }
   return identity.checked ? { code: 'PUSH_DENIED', hint: pushRemedy(registry) } : { code: 'LOGIN_FAILED' }
-}
-
-/** What to do when nobody is logged in. */
-export function loginRemedy(registry: string): string {
-  return `Nobody is logged in to ${registry}: name a login for it in \`registry-auth\`, and check that its secret is not empty.`
 }
 
 /** Docker Hub's pull limit; its abuse limit is another 429, which passes (docs.docker.com, "Pull usage and limits"). */
@@ -92,17 +105,6 @@ export function isPullQuota(text: string): boolean {
 /** ECR: `TAG_INVALID … cannot be overwritten because the tag is immutable`; others say it in other words. */
 function isImmutable({ text, status }: Diagnosis): boolean {
   return status >= 400 && status < 500 && /immutable|cannot be overwritten/i.test(text)
-}
-
-/** What to do about a missing right, in the words of each registry. */
-export function pushRemedy(registry: string): string {
-  if (registry === 'ghcr.io') {
-    return 'Add `packages: write` to the permissions of the job; if the package was made by another repository, give this one write access in the settings of the package.'
-  }
-  if (registry === 'docker.io') {
-    return 'Use an access token with the scope Read & Write, of an account that may push to this repository.'
-  }
-  return 'Give this login the right to push to the repository.'
 }
 
 function parseErrors(body: string): readonly { readonly code: string; readonly message: string }[] {

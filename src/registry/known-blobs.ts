@@ -1,13 +1,5 @@
 import type { Descriptor } from '../image/descriptor.ts'
-import type { Digest } from '../image/digest.ts'
 import { blobUrl, refused, type Site } from './site.ts'
-
-/**
- * Which blobs are in which repository of a registry, or on their way there. Two repositories of one registry share
- * their blobs by mounting, so the second waits for the first instead of sending the same bytes.
- */
-export type KnownBlobs = Map<Digest, KnownBlob>
-export type KnownBlob = { readonly path: string; readonly there: Promise<boolean> }
 
 /** Whether a blob is there, complete. */
 export function hasBlob(site: Site, descriptor: Descriptor): Promise<boolean> {

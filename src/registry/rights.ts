@@ -1,6 +1,6 @@
 import type { PushRight } from '../edges.ts'
 import { LadingError } from '../error.ts'
-import { loginRemedy, pushRemedy } from './diagnosis.ts'
+import { loginRemedy, pushRemedy } from './remedy.ts'
 import type { Site } from './site.ts'
 import { cancelSession, openSession } from './upload.ts'
 

@@ -4,6 +4,7 @@ import { isLoopback } from '../image/reference.ts'
 import { readBytes, readStart } from '../net/read.ts'
 import type { Request, Response, Send } from '../net/send.ts'
 import type { Challenge } from './challenge.ts'
+import { pushRemedy } from './remedy.ts'
 import { formatScope, type Scope } from './scope.ts'
 
 export type Token = {
@@ -106,7 +107,8 @@ export function basic({ username, password }: { readonly username: string; reado
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
-async function refused({ registry, credential }: TokenRequest, realm: URL, response: Response): Promise<LadingError> {
+async function refused(request: TokenRequest, realm: URL, response: Response): Promise<LadingError> {
+  const { registry, credential, scopes } = request
   const said = (await readStart(response, 2048)).replace(/\s+/g, ' ').slice(0, 300)
   const words = said === '' ? '' : `: ${said}`
   if (response.status === 429 || response.status >= 500) {
@@ -114,6 +116,11 @@ async function refused({ registry, credential }: TokenRequest, realm: URL, respo
       'REGISTRY_BUSY',
       `asking ${realm.host} for a token for ${registry.name}: status ${response.status}${words}`,
     )
+  }
+  // The login is good and the right is not there: GHCR says so here already, others by what the token grants.
+  if (response.status === 403 && credential !== undefined && scopes.some(({ actions }) => actions === 'pull,push')) {
+    const message = `${registry.name} gives this login no token for ${scopes.map(formatScope).join(' ')} (status 403 of ${realm.host})${words}`
+    return new LadingError('PUSH_DENIED', message, { hint: pushRemedy(registry.name) })
   }
   const who =
     credential === undefined

@@ -71,10 +71,13 @@ export function findingsOf({ findings }: ScanReport): string {
   return ['### Findings', table(FINDING_TABLE, ordered.slice(0, WORST), WORST_ROOM), ...more].join('\n\n')
 }
 
-/** Within a level what has a fix comes first: that is what one can do something about. */
+/** What stopped the image before what was let pass; within a level what has a fix comes first: that is what one can do something about. */
 function worstFirst(findings: readonly ReportedFinding[]): readonly ReportedFinding[] {
   return [...findings].sort(
-    (a, b) => rankOf(a.severity) - rankOf(b.severity) || Number(a.fixed === '') - Number(b.fixed === ''),
+    (a, b) =>
+      Number(a.ignored) - Number(b.ignored) ||
+      rankOf(a.severity) - rankOf(b.severity) ||
+      Number(a.fixed === '') - Number(b.fixed === ''),
   )
 }
 
@@ -95,7 +98,8 @@ const FINDING_TABLE: Table<ReportedFinding> = {
   ],
 }
 
-function fixOf({ kind, fixed }: ReportedFinding): string {
+function fixOf({ kind, fixed, ignored }: ReportedFinding): string {
   if (kind === 'secret') return '–'
-  return fixed === '' ? 'no fix yet' : text(fixed, 80)
+  if (fixed !== '') return text(fixed, 80)
+  return ignored ? 'no fix yet, let pass' : 'no fix yet'
 }

@@ -9,9 +9,8 @@ import type { Report } from './report.ts'
  * a step that signs what was never pushed would sign nothing.
  *
  * @param repositories where the image was to go; with no tag at all it is there by its digest alone
- * @param askedAt when the pull limit was asked; without it `rate-limit-reset` stays empty
  */
-export function outputsOf(report: Report, repositories: readonly Repository[], askedAt?: Date): Record<string, string> {
+export function outputsOf(report: Report, repositories: readonly Repository[]): Record<string, string> {
   const names = namesOf(report, repositories)
   return {
     digest: report.digest,
@@ -28,7 +27,7 @@ export function outputsOf(report: Report, repositories: readonly Repository[], a
     pushed: JSON.stringify(written(report)),
     'scan-result': report.scan.result,
     vulnerabilities: JSON.stringify(report.scan.total),
-    ...rateLimit(report, askedAt),
+    ...rateLimit(report),
     'failure-reason': report.failure?.code ?? '',
     json: reportText(report),
   }
@@ -83,14 +82,13 @@ function subjectName(name: string): string {
   return name.startsWith(`${DOCKER_HUB}/`) ? `index.${name}` : name
 }
 
-function rateLimit(report: Report, askedAt: Date | undefined): Record<string, string> {
+function rateLimit(report: Report): Record<string, string> {
   const limit = report.rateLimits.find(({ registry }) => registry === DOCKER_HUB) ?? report.rateLimits[0]
-  const reset = limit && askedAt ? new Date(askedAt.getTime() + limit.windowSeconds * 1000).toISOString() : ''
   return {
     'rate-limit-limit': limit ? String(limit.limit) : '',
     'rate-limit-remaining': limit ? String(limit.remaining) : '',
     'rate-limit-source': limit?.identity ?? '',
-    'rate-limit-reset': reset,
+    'rate-limit-reset': limit?.resets ?? '',
   }
 }
 

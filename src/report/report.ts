@@ -90,6 +90,8 @@ export type ReportedFinding = {
   readonly title: string
   readonly url: string
   readonly platforms: readonly string[]
+  /** listed and not counted: nothing fixes it yet, and `ignore-unfixed` lets that pass */
+  readonly ignored: boolean
 }
 
 export type RateLimitReport = {
@@ -99,6 +101,8 @@ export type RateLimitReport = {
   readonly remaining: number
   readonly needed: number
   readonly windowSeconds: number
+  /** when it has refilled at the latest, ISO 8601; empty when the registry does not tell */
+  readonly resets: string
 }
 
 export type Phase = { readonly name: string; readonly milliseconds: number }

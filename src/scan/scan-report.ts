@@ -24,13 +24,27 @@ export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
     decision,
     platforms,
     total: countBySeverity(counted, rule.severities),
-    findings: [...counted, ...passedOver].map(reported),
+    findings: [
+      ...counted.map((finding) => reported(finding, false)),
+      ...passedOver.map((finding) => reported(finding, true)),
+    ],
     database,
     scanner,
   }
 }
 
-function reported(finding: DistinctFinding): ReportedFinding {
+/** What the scan found, in words: `linux/amd64 clean, linux/arm64 2 HIGH (trivy 0.74.0, database 3 h old)`. */
+export function scanInWords(scan: ScanReport | undefined): string {
+  if (scan === undefined || scan.result === 'not-scanned') return 'off: nothing was scanned'
+  const platforms = scan.platforms.map(({ platform, counts: found }) => {
+    const levels = Object.entries(found).flatMap(([level, number]) => (number ? [`${number} ${level}`] : []))
+    return `${platform} ${levels.length === 0 ? 'clean' : levels.join(' and ')}`
+  })
+  const age = scan.database === undefined ? '' : `, database ${scan.database.ageHours} h old`
+  return `${platforms.join(', ')} (${scan.scanner}${age})`
+}
+
+function reported(finding: DistinctFinding, ignored: boolean): ReportedFinding {
   const { id, severity, kind, title, platforms } = finding
   if (finding.kind === 'secret') {
     return {
@@ -43,8 +57,9 @@ function reported(finding: DistinctFinding): ReportedFinding {
       title,
       url: '',
       platforms,
+      ignored,
     }
   }
   const { package: subject, installed, fixed, url } = finding
-  return { id, severity, kind, subject, installed, fixed, title, url, platforms }
+  return { id, severity, kind, subject, installed, fixed, title, url, platforms, ignored }
 }

@@ -51,11 +51,12 @@ export type PullAnswer =
   | { readonly kind: 'free' }
   | { readonly kind: 'enough'; readonly limit: PullLimit }
   | { readonly kind: 'warning'; readonly limit: PullLimit; readonly message: string }
+  | { readonly kind: 'exhausted'; readonly limit: PullLimit; readonly error: LadingError }
   | { readonly kind: 'unknown'; readonly message: string }
 
 /**
  * Whether Docker Hub will let the build pull what it needs. A HEAD tells, and costs no pull. Nothing is waited for:
- * a window is hours long. Throws `RATE_LIMITED` when none is left beyond the reserve.
+ * a window is hours long.
  */
 export async function checkPullLimit(question: PullQuestion): Promise<PullAnswer> {
   const { needed, policy, reserve } = question
@@ -72,7 +73,8 @@ export async function checkPullLimit(question: PullQuestion): Promise<PullAnswer
   if (left >= needed) return { kind: 'enough', limit }
   const message = shortage(question, limit)
   const isRed = policy !== 'warn' && (left <= 0 || policy === 'strict')
-  if (isRed) throw new LadingError('RATE_LIMITED', message, { hint: remedy(question) })
+  if (isRed)
+    return { kind: 'exhausted', limit, error: new LadingError('RATE_LIMITED', message, { hint: remedy(question) }) }
   return { kind: 'warning', limit, message }
 }
 
@@ -104,7 +106,12 @@ function hours(seconds: number): string {
 }
 
 function clockTime(now: Date, seconds: number): string {
-  return new Date(now.getTime() + seconds * 1000).toISOString().slice(11, 16)
+  return refilledBy(now, seconds).slice(11, 16)
+}
+
+/** When a window that began at the latest now is over, ISO 8601; empty without a window. */
+export function refilledBy(now: Date, windowSeconds: number): string {
+  return windowSeconds > 0 ? new Date(now.getTime() + windowSeconds * 1000).toISOString() : ''
 }
 
 /** All at once, and all to their end: what fails first must not leave the others running unseen. */

@@ -41,7 +41,7 @@ export function nameImage(rules: readonly TagRule[], occasion: Occasion): Names 
   const skipped = results.flatMap(({ rule, result }) =>
     'why' in result ? [{ rule: describe(rule), why: result.why }] : [],
   )
-  for (const { tag } of tags) checkTag(tag)
+  for (const { tag } of tags) checkName(tag)
   if (tags.length === 0) {
     const reasons = skipped.map(({ rule, why }) => `${rule}: ${why}`).join('; ')
     throw new LadingError(
@@ -53,6 +53,21 @@ export function nameImage(rules: readonly TagRule[], occasion: Occasion): Names 
     )
   }
   return { version: version ?? tags[0]?.tag ?? '', tags, skipped }
+}
+
+function checkName(tag: string): void {
+  try {
+    checkTag(tag)
+  } catch (cause) {
+    throw new LadingError(
+      'INPUT_INVALID',
+      `tags: a rule gives “${tag.slice(0, 140)}”, which no registry takes as a tag`,
+      {
+        hint: 'A tag has 1 to 128 letters, digits, dots, dashes and underscores, and starts with none of . -',
+        cause,
+      },
+    )
+  }
 }
 
 /** Text as a tag, as metadata-action does it: what no tag may hold becomes a dash. */
@@ -125,7 +140,7 @@ function occasionName({ event, ref, pullRequest }: Occasion): string | undefined
   if (pullRequest !== undefined) return `pr-${pullRequest.number}`
   const [, kind, name] = /^refs\/(heads|tags|pull)\/(.+)$/.exec(ref) ?? []
   if (kind === undefined || name === undefined) return undefined
-  const tag = kind === 'pull' ? `pr-${name.split('/')[0]}` : sanitizeTag(name)
+  const tag = sanitizeTag(kind === 'pull' ? `pr-${name.split('/')[0]}` : name)
   return tag === '' ? undefined : tag
 }
 

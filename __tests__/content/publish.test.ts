@@ -1,0 +1,263 @@
+import { describe, expect, test } from 'vitest'
+import { readManifest } from '../../src/content/image.ts'
+import { deliver, type Journey, moveTags, type TagToMove } from '../../src/content/publish.ts'
+import { LadingError } from '../../src/error.ts'
+import { admit } from '../../src/image/admitted.ts'
+import type { Descriptor } from '../../src/image/descriptor.ts'
+import { connected, loginAt, openClient } from '../support/client.ts'
+import { type MemoryStore, memoryStore, putImage, putIndex } from '../support/memory-store.ts'
+
+const TAGS: readonly TagToMove[] = [
+  { tag: 'latest', kind: 'moving', before: undefined },
+  { tag: '1.4', kind: 'moving', before: undefined },
+  { tag: '1.4.2', kind: 'fixed', before: undefined },
+]
+
+function journeyFrom(source: MemoryStore, more: Partial<Journey> = {}): Journey & { waits: number[] } {
+  const waits: number[] = []
+  const sleep = async (milliseconds: number) => void waits.push(milliseconds)
+  return { source, signal: new AbortController().signal, now: () => 0, sleep, waits, ...more }
+}
+
+function sample(): { source: MemoryStore; root: Descriptor } {
+  const source = memoryStore('the layout')
+  return { source, root: putIndex(source, [putImage(source, 'amd64', ['one']), putImage(source, 'arm64', ['two'])]) }
+}
+
+async function publish(targets: readonly MemoryStore[], tags = TAGS, given = sample(), more: Partial<Journey> = {}) {
+  const { source, root } = given
+  const journey = journeyFrom(source, more)
+  const destinations = targets.map((target) => ({ target, tags }))
+  const deliveries = await deliver(admit(root, 'passed'), destinations, journey)
+  const outcomes = await moveTags(await readManifest(source, root), deliveries, journey)
+  const told = outcomes.map(({ destination, tag, outcome }) => `${destination.target.name}:${tag} ${outcome}`)
+  return { root, deliveries, outcomes, told, waits: journey.waits }
+}
+
+const failing = (code: 'PUSH_DENIED' | 'REGISTRY_BUSY' = 'PUSH_DENIED') => new LadingError(code, 'the registry said no')
+
+describe('a publish', () => {
+  test('writes content, then fixed tags, then moving ones', async () => {
+    const target = memoryStore('here')
+    const { told, root } = await publish([target])
+    expect(target.log.slice(0, 4).toSorted()).toEqual(['push config', 'push config', 'push layer', 'push layer'])
+    expect(target.log.slice(4, 7)).toEqual(['push manifest', 'push manifest', 'push index'])
+    expect(target.log.slice(7)).toEqual(['tag 1.4.2', 'tag latest', 'tag 1.4'])
+    expect(told).toEqual(['here:1.4.2 created', 'here:latest created', 'here:1.4 created'])
+    expect([...target.tags.values()].map(({ digest }) => digest)).toEqual([root.digest, root.digest, root.digest])
+  })
+
+  test('writes no tag before every target has all content', async () => {
+    const all: string[] = []
+    const targets = ['one', 'two'].map((name) => {
+      const target = memoryStore(name)
+      target.before = async (verb, subject) => {
+        // The second registry is the slow one.
+        if (name === 'two' && verb === 'push') await new Promise((resolve) => setTimeout(resolve, 5))
+        if (verb === 'push' || verb === 'tag') all.push(`${verb} ${subject}`)
+      }
+      return target
+    })
+    await publish(targets)
+    const first = all.findIndex((line) => line.startsWith('tag'))
+    expect(all.slice(first).filter((line) => line.startsWith('push'))).toEqual([])
+    expect(all.slice(first, first + 2)).toEqual(['tag 1.4.2', 'tag 1.4.2'])
+  })
+
+  test('tags nothing anywhere when one target did not get the content', async () => {
+    const [good, bad] = [memoryStore('good'), memoryStore('bad')]
+    bad.before = (verb, subject) => {
+      if (verb === 'push' && subject === 'layer') throw failing()
+    }
+    const { told, outcomes, deliveries } = await publish([good, bad])
+    expect(good.log.filter((line) => line.startsWith('tag'))).toEqual([])
+    expect(good.log).toContain('push index')
+    expect(told).toEqual([
+      ...['good:latest refused', 'good:1.4 refused', 'good:1.4.2 refused'],
+      ...['bad:latest failed', 'bad:1.4 failed', 'bad:1.4.2 failed'],
+    ])
+    expect(outcomes[0]).toMatchObject({ reason: 'not moved, because the image did not reach bad' })
+    expect(outcomes[3]).toMatchObject({ error: { code: 'PUSH_DENIED' } })
+    expect(deliveries.map(({ arrived }) => arrived)).toEqual([true, false])
+  })
+
+  test('moves no moving tag when a fixed one could not be written', async () => {
+    const [good, bad] = [memoryStore('good'), memoryStore('bad')]
+    bad.before = (verb) => {
+      if (verb === 'tag') throw failing('REGISTRY_BUSY')
+    }
+    const { told, outcomes } = await publish([good, bad])
+    expect(good.log.filter((line) => line.startsWith('tag'))).toEqual(['tag 1.4.2'])
+    expect(told).toEqual([
+      ...['good:1.4.2 created', 'bad:1.4.2 failed'],
+      ...['good:latest refused', 'good:1.4 refused', 'bad:latest refused', 'bad:1.4 refused'],
+    ])
+    expect(outcomes[2]).toMatchObject({ reason: 'not moved, because bad:1.4.2 could not be written' })
+  })
+
+  test('asks nothing of a target whose tags all show the image', async () => {
+    const target = memoryStore('here')
+    const given = sample()
+    target.before = (verb) => {
+      throw new Error(`asked to ${verb}`)
+    }
+    const { told, deliveries } = await publish([target], shown(given.root), given)
+    expect(told).toEqual(['here:latest unchanged', 'here:1.4 unchanged', 'here:1.4.2 unchanged'])
+    expect(deliveries).toMatchObject([{ arrived: true, copied: [] }])
+  })
+
+  test('leaves a tag alone that somebody else has moved to the image meanwhile', async () => {
+    const target = memoryStore('here')
+    const given = sample()
+    target.tags.set('1.4.2', given.root)
+    const { outcomes } = await publish([target], TAGS, given)
+    expect(outcomes[0]).toMatchObject({ tag: '1.4.2', outcome: 'unchanged', before: given.root.digest })
+    expect(target.log).not.toContain('tag 1.4.2')
+  })
+
+  test('tells what a tag really showed, and not what was planned', async () => {
+    const target = memoryStore('here')
+    const other = target.put('somebody else’s image', 'application/vnd.oci.image.manifest.v1+json')
+    target.tags.set('latest', other)
+    const { outcomes } = await publish([target])
+    expect(outcomes.find(({ tag }) => tag === 'latest')).toMatchObject({ outcome: 'moved', before: other.digest })
+  })
+
+  test('asks again when a registry shows the old digest for a moment', async () => {
+    const target = memoryStore('here')
+    const late = lagging(target, 2)
+    const { told, waits } = await publish([late], TAGS.slice(2))
+    expect(told).toEqual(['here:1.4.2 created'])
+    expect(waits).toEqual([250, 750])
+  })
+
+  test('fails a tag whose read-back never shows the image', async () => {
+    const target = memoryStore('here')
+    const { outcomes, waits } = await publish([lagging(target, 100)], TAGS.slice(2))
+    expect(outcomes).toMatchObject([{ outcome: 'failed', error: { code: 'DIGEST_MISMATCH' }, found: undefined }])
+    expect(waits).toEqual([250, 750, 2000])
+  })
+
+  test('begins no tag when the step was cancelled before', async () => {
+    const target = memoryStore('here')
+    const cancel = new AbortController()
+    target.before = (verb, subject) => {
+      if (verb === 'push' && subject === 'index') cancel.abort(new LadingError('CANCELLED', 'the step was cancelled'))
+    }
+    await expect(publish([target], TAGS, sample(), { signal: cancel.signal })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    })
+    expect(target.log.filter((line) => line.startsWith('tag'))).toEqual([])
+  })
+
+  test('finishes the tags it has begun when the step is cancelled among them', async () => {
+    const target = memoryStore('here')
+    const cancel = new AbortController()
+    target.before = (verb) => {
+      if (verb === 'tag') cancel.abort(new LadingError('CANCELLED', 'the step was cancelled'))
+    }
+    const { told } = await publish([target], TAGS, sample(), { signal: cancel.signal })
+    expect(told.every((line) => line.endsWith('created'))).toBe(true)
+  })
+
+  test('reports every piece that arrived', async () => {
+    const target = memoryStore('here')
+    const seen: string[] = []
+    const { deliveries } = await publish([target], TAGS, sample(), {
+      onCopied: ({ name }, { status }) => void seen.push(`${name} ${status}`),
+    })
+    expect(seen).toEqual(Array(7).fill('here uploaded'))
+    expect(deliveries).toMatchObject([{ copied: Array(7).fill({ status: 'uploaded' }) }])
+  })
+})
+
+describe('a publish over HTTP', () => {
+  const AUTH = { kind: 'token', users: { user: { password: 'pass-word' } } } as const
+  const methods = (requests: readonly { method: string; step: string }[]) => {
+    const counts: Record<string, number> = {}
+    for (const { method, step } of requests) {
+      const key = `${method} ${step}`
+      counts[key] = (counts[key] ?? 0) + 1
+    }
+    return counts
+  }
+
+  test('of one image under one tag takes no request too many', async () => {
+    const { registry, remote } = await connected({ auth: AUTH })
+    const source = memoryStore()
+    const root = putImage(source, 'amd64', ['one', 'two'])
+    const journey = journeyFrom(source)
+    expect(await remote.resolve('1.0')).toBeUndefined()
+    const destination = { target: remote, tags: [{ tag: '1.0', kind: 'fixed', before: undefined } as const] }
+    const deliveries = await deliver(admit(root, 'passed'), [destination], journey)
+    const outcomes = await moveTags(await readManifest(source, root), deliveries, journey)
+    expect(outcomes).toMatchObject([{ outcome: 'created' }])
+    expect(methods(registry.requests)).toEqual({
+      // challenge, tag before, root by digest, tag again, read-back
+      'HEAD manifest-head': 5,
+      'GET token': 1,
+      // config and two layers
+      'HEAD blob-head': 3,
+      'POST upload-open': 3,
+      'PUT upload-put': 3,
+      'PUT manifest-put': 1,
+      'PUT tag-put': 1,
+    })
+  })
+
+  test('with nothing to do takes one HEAD for each tag, one challenge and one token', async () => {
+    const { registry, remote } = await connected({ auth: AUTH })
+    const source = memoryStore()
+    const root = putImage(source, 'amd64', ['one'])
+    const first = await Promise.all(TAGS.map(({ tag }) => remote.resolve(tag)))
+    expect(first).toEqual([undefined, undefined, undefined])
+    const journey = journeyFrom(source)
+    const deliveries = await deliver(admit(root, 'passed'), [{ target: remote, tags: TAGS }], journey)
+    await moveTags(await readManifest(source, root), deliveries, journey)
+
+    // Another run: it has to learn everything anew.
+    registry.reset()
+    await using client = openClient({ logins: [loginAt(registry.host)] })
+    const fresh = client.remote(`${registry.host}/acme/api`)
+    const live = await Promise.all(TAGS.map(async ({ tag }) => (await fresh.resolve(tag))?.digest))
+    expect(live).toEqual([root.digest, root.digest, root.digest])
+    const unchanged = TAGS.map((tag) => ({ ...tag, before: root.digest }))
+    const nothing = await deliver(admit(root, 'passed'), [{ target: fresh, tags: unchanged }], journey)
+    const outcomes = await moveTags(await readManifest(source, root), nothing, journey)
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['unchanged', 'unchanged', 'unchanged'])
+    expect(methods(registry.requests)).toEqual({ 'HEAD manifest-head': 4, 'GET token': 1 })
+  })
+
+  test('copies nothing but what changed', async () => {
+    const { registry, remote } = await connected({ auth: AUTH })
+    const source = memoryStore()
+    const journey = journeyFrom(source)
+    const send = (root: Descriptor) => deliver(admit(root, 'passed'), [{ target: remote, tags: TAGS }], journey)
+    await send(putImage(source, 'amd64', ['base', 'old']))
+    registry.reset()
+    await send(putImage(source, 'amd64', ['base', 'new']))
+    expect(registry.writes().map(({ step }) => step)).toEqual(['upload-put', 'manifest-put'])
+  })
+})
+
+function shown(root: Descriptor): readonly TagToMove[] {
+  return TAGS.map((tag) => ({ ...tag, before: root.digest }))
+}
+
+/** A store whose tags show up only after so many looks at them. */
+function lagging(store: MemoryStore, looks: number): MemoryStore {
+  let left = looks
+  let written = false
+  return {
+    ...store,
+    async tag(manifest, tag) {
+      await store.tag(manifest, tag)
+      written = true
+    },
+    async resolve(tagOrDigest) {
+      if (!written || tagOrDigest.includes(':')) return store.resolve(tagOrDigest)
+      left -= 1
+      return left >= 0 ? undefined : store.resolve(tagOrDigest)
+    },
+  }
+}

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises'
+import { baseImages, pullsNeeded } from '../build/dockerfile.ts'
+import { DOCKER_HUB, type Repository } from '../image/reference.ts'
+import { count } from '../plan/print.ts'
+import { decidePush, isDone, type PublishPlan, planPublish } from '../plan/publish-plan.ts'
+import type { BuildRequest } from '../plan/request.ts'
+import { checkPullLimit, checkRights, lookAtTags, refilledBy, type Site } from '../survey/survey.ts'
+import type { Names } from '../tags/name.ts'
+import { untouched } from './outcomes.ts'
+import type { Run } from './run.ts'
+
+/** Everything that would make a long build fail at its end, asked at its beginning; what comes of it is the plan. */
+export async function look(run: Run, names: Names): Promise<PublishPlan> {
+  const { request, environment, facts } = run
+  const sites = decidePush(request, environment).push ? request.images.map((image) => siteOf(run, image, names)) : []
+  const { origin } = request
+  const [sights] = await Promise.all([
+    lookAtTags(sites),
+    origin.kind === 'build' ? askPullLimit(run, origin) : undefined,
+  ])
+  const live = sights.flatMap(({ site, live: tags }) =>
+    [...tags].map(([tag, digest]) => [`${site.name}:${tag}`, digest] as const),
+  )
+  const plan = planPublish(request, environment, names, new Map(live))
+  facts.references = untouched(plan, 'the step ended before any tag was written')
+  // With nothing to write, even the question about rights would be one too many.
+  if (!isDone(plan, facts.digest)) await checkRights(sites)
+  return plan
+}
+
+/** What the survey found, in words. */
+export function lookInWords({ request, facts }: Run, plan: PublishPlan): string {
+  const asked = plan.push.push
+    ? `${count(request.images.length, 'repository', 'repositories')} looked at`
+    : 'nothing to look at'
+  const writable = plan.push.push && !isDone(plan, facts.digest) ? ', pushes are accepted' : ''
+  const limits = (facts.rateLimits ?? []).map(
+    ({ registry, remaining, limit }) => `, ${registry}: ${remaining} of ${limit} pulls left`,
+  )
+  return `${asked}${writable}${limits.join('')}`
+}
+
+function siteOf({ edges }: Run, image: Repository, names: Names): Site {
+  const remote = edges.stores.remote(image, 'push')
+  return {
+    name: remote.name,
+    tags: names.tags.map(({ tag }) => tag),
+    lookUp: async (tag) => (await remote.resolve(tag))?.digest,
+    pushRight: () => remote.pushRight(),
+  }
+}
+
+/** Docker has this repository for asking; a HEAD of it is free (docs.docker.com, "Pull usage and limits"). */
+const LIMIT_PREVIEW: Repository = { registry: DOCKER_HUB, path: 'ratelimitpreview/test' }
+
+/** The pull limit of Docker Hub, for the identity that the build will use, when the build takes anything from there. */
+async function askPullLimit(run: Run, origin: BuildRequest): Promise<void> {
+  const { request, environment, edges, facts } = run
+  run.bases = await baseImages(origin, (path) => readFile(path, 'utf8').catch(() => undefined), environment.machine)
+  if (!run.bases.known) return edges.reporter.debug(`what the build pulls is not known: ${run.bases.why}`)
+  const needed = pullsNeeded(run.bases.images).get(DOCKER_HUB) ?? 0
+  if (needed === 0) return
+  const images = run.bases.images.filter(({ reference }) => reference.registry === DOCKER_HUB).map(({ text }) => text)
+  const remote = edges.stores.remote(LIMIT_PREVIEW, 'pull')
+  const username = await remote.account()
+  const { rateLimit: policy, reserve } = request.rateLimit
+  const now = edges.clock.now()
+  const answer = await checkPullLimit({ needed, images, policy, reserve, username, now, ask: () => remote.pullLimit() })
+  if ('limit' in answer) {
+    const { limit, remaining, windowSeconds, source } = answer.limit
+    const identity = username === '' ? source : username
+    const resets = refilledBy(now, windowSeconds)
+    facts.rateLimits = [{ registry: DOCKER_HUB, identity, limit, remaining, needed, windowSeconds, resets }]
+  }
+  if (answer.kind === 'unknown') edges.reporter.notice(answer.message)
+  if (answer.kind === 'warning') edges.reporter.warn(answer.message)
+  if (answer.kind === 'exhausted') throw answer.error
+}

@@ -1,0 +1,124 @@
+import type { Image } from '../content/image.ts'
+import type { Delivery, Destination, TagOutcome } from '../content/publish.ts'
+import type { Traffic } from '../edges.ts'
+import { LadingError } from '../error.ts'
+import type { Descriptor } from '../image/descriptor.ts'
+import type { Digest } from '../image/digest.ts'
+import { isManifest } from '../image/media-type.ts'
+import { formatReference, tagged } from '../image/reference.ts'
+import { count } from '../plan/print.ts'
+import type { Before, PublishPlan } from '../plan/publish-plan.ts'
+import { formatBytes, formatDuration } from '../report/quantity.ts'
+import type { Amount, ReferenceReport, RegistryReport } from '../report/report.ts'
+
+/** References that nothing was tried with: they show what they showed. */
+export function untouched(plan: PublishPlan, reason: string): readonly ReferenceReport[] {
+  return plan.references.map((reference) => ({
+    reference: formatReference(tagged(reference, reference.tag)),
+    kind: reference.kind,
+    before: digestOf(reference.before),
+    digest: digestOf(reference.before),
+    outcome: 'refused',
+    reason,
+  }))
+}
+
+/** References as they would be written. */
+export function planned(plan: PublishPlan, digest: Digest | undefined, reason: string): readonly ReferenceReport[] {
+  return untouched(plan, reason).map((one) => ({ ...one, outcome: 'planned', digest: digest ?? null }))
+}
+
+/** References that show the image already. */
+export function unchanged(plan: PublishPlan): readonly ReferenceReport[] {
+  return untouched(plan, '').map((one) => ({ ...one, outcome: 'unchanged' }))
+}
+
+/** What became of each tag. */
+export function tagReports(outcomes: readonly TagOutcome[], digest: Digest): readonly ReferenceReport[] {
+  return outcomes.map((outcome) => {
+    const reference = `${outcome.destination.target.name}:${outcome.tag}`
+    const head = { reference, kind: outcome.kind, before: outcome.before ?? null }
+    switch (outcome.outcome) {
+      case 'failed':
+        return { ...head, outcome: 'failed', digest: outcome.found ?? null, reason: outcome.error.message }
+      case 'refused':
+        return { ...head, outcome: 'refused', digest: head.before, reason: outcome.reason }
+      default:
+        return { ...head, outcome: outcome.outcome, digest, reason: '' }
+    }
+  })
+}
+
+/**
+ * The one failure of a publish: what the first lost delivery or broken tag says, or `PARTLY_PUBLISHED` as soon as some
+ * tag was written and another was not.
+ */
+export function failureOf(outcomes: readonly TagOutcome[], deliveries: readonly Delivery[]): LadingError | undefined {
+  const broken = outcomes.filter((outcome) => outcome.outcome === 'failed')
+  const [first] = broken
+  if (first === undefined) return undefined
+  const written = outcomes.filter(({ outcome }) => outcome === 'created' || outcome === 'moved')
+  if (written.length === 0) {
+    const [lost] = deliveries.flatMap((delivery) => (delivery.arrived ? [] : [delivery.error]))
+    return lost ?? first.error
+  }
+  const names = broken.map((outcome) => `${outcome.destination.target.name}:${outcome.tag} (${outcome.error.message})`)
+  const message = `${count(written.length, 'tag')} of ${outcomes.length} were written, then it failed: ${names.join('; ')}`
+  return new LadingError('PARTLY_PUBLISHED', message, { cause: first.error })
+}
+
+/** What went where: uploaded, mounted, and already there. Blobs only; manifests are too small to count. */
+export function registryReports(
+  deliveries: readonly Delivery[],
+  image: Image,
+  trafficOf: (target: Destination['target']) => Traffic,
+): readonly RegistryReport[] {
+  const blobs = image.content.filter(isBlob)
+  return deliveries.map((delivery) => {
+    const { target } = delivery.destination
+    const slash = target.name.indexOf('/')
+    const arrived = (status: string) =>
+      (delivery.arrived ? delivery.copied : [])
+        .filter((one) => one.status === status)
+        .map(({ descriptor }) => descriptor)
+    const [uploaded, mounted] = [arrived('uploaded').filter(isBlob), arrived('mounted')]
+    const moved = new Set([...uploaded, ...mounted].map(({ digest }) => digest))
+    return {
+      registry: target.name.slice(0, slash),
+      repository: target.name.slice(slash + 1),
+      uploaded: amount(uploaded),
+      mounted: amount(mounted),
+      present: amount(delivery.arrived ? blobs.filter(({ digest }) => !moved.has(digest)) : []),
+      ...trafficOf(target),
+      milliseconds: delivery.milliseconds,
+    }
+  })
+}
+
+/** What went to one registry, in a line. */
+export function trafficLine({
+  registry,
+  repository,
+  uploaded,
+  mounted,
+  present,
+  milliseconds,
+}: RegistryReport): string {
+  const blobs = uploaded.blobs + mounted.blobs + present.blobs
+  const bytes = uploaded.bytes + mounted.bytes + present.bytes
+  const borrowed = mounted.blobs === 0 ? '' : `, ${mounted.blobs} mounted`
+  const sent = `${uploaded.blobs} of ${count(blobs, 'blob')} sent${borrowed}`
+  return `  ${registry}/${repository}: ${sent}, ${formatBytes(uploaded.bytes)} of ${formatBytes(bytes)}, ${formatDuration(milliseconds)}`
+}
+
+function isBlob(descriptor: Descriptor): boolean {
+  return !isManifest(descriptor.mediaType)
+}
+
+function amount(descriptors: readonly Descriptor[]): Amount {
+  return { blobs: descriptors.length, bytes: descriptors.reduce((sum, { size }) => sum + size, 0) }
+}
+
+function digestOf(before: Before): Digest | null {
+  return before.kind === 'image' ? before.digest : null
+}

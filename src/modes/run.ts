@@ -1,0 +1,67 @@
+import type { Bases } from '../build/dockerfile.ts'
+import type { Edges } from '../edges.ts'
+import { asLadingError } from '../error.ts'
+import type { Environment } from '../plan/environment.ts'
+import type { PublishRequest } from '../plan/request.ts'
+import type { Facts } from '../report/draft.ts'
+import { formatDuration } from '../report/quantity.ts'
+
+/** One publish on its way: what was asked, what is there to ask, and what is known so far. */
+export type Run = {
+  readonly request: PublishRequest
+  readonly environment: Environment
+  readonly edges: Edges
+  /** Lading's own version */
+  readonly release: string
+  readonly facts: Facts
+  /** what the build will take from registries, once its Dockerfile was read */
+  bases: Bases
+  /**
+   * Does a part of the story, notes how long it took whether it went well or not, and says in a line what it brought.
+   * Nothing is begun after a cancel.
+   */
+  phase<T>(name: string, work: () => Promise<T>, inWords: (result: T) => string): Promise<T>
+}
+
+/** Begins a run that knows nothing yet. */
+export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges' | 'release'>): Run {
+  const facts: Facts = { phases: [] }
+  const { clock, signal, reporter } = start.edges
+  return {
+    ...start,
+    facts,
+    bases: { known: false, why: 'no Dockerfile was read' },
+    async phase(name, work, inWords) {
+      signal.throwIfAborted()
+      const begin = clock.now().getTime()
+      const end = () => {
+        const milliseconds = clock.now().getTime() - begin
+        facts.phases.push({ name, milliseconds })
+        return formatDuration(milliseconds)
+      }
+      try {
+        const result = await work()
+        reporter.info(line(name, inWords(result), end()))
+        return result
+      } catch (error) {
+        reporter.info(line(name, 'failed', end()))
+        throw error
+      }
+    },
+  }
+}
+
+/** Writes a failure into the facts. A refusal of the gate has said already that it is one. */
+export function fail({ facts }: Run, thrown: unknown): void {
+  const { code, message, hint } = asLadingError(thrown)
+  facts.result ??= 'failed'
+  facts.failure = { code, message, hint }
+  if (facts.result === 'refused') {
+    facts.references = (facts.references ?? []).map((one) => ({ ...one, reason: 'the gate refused this image' }))
+  }
+}
+
+/** `Upload   2 registries   2.3 s` */
+function line(name: string, words: string, time: string): string {
+  return `${`${name.charAt(0).toUpperCase()}${name.slice(1)}`.padEnd(8)} ${words}   ${time}`
+}
