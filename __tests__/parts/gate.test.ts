@@ -7,10 +7,21 @@ import {
   startEngine,
   startRegistry,
 } from '../../scripts/part/index.ts'
-import { alpine, FALSE_TOKEN } from '../scan/samples.ts'
+import { alpine, FALSE_TOKEN, sample } from '../scan/samples.ts'
+import { writeFiles } from '../support/runner/files.ts'
+import { writeSampleLayout } from '../support/sample-layout.ts'
 import { type DatabaseServer, serveDatabase } from '../support/trivy-database.ts'
-import { type Job, reportOf, toldBy } from './job.ts'
-import { askedDuring, BOTH, isWrite, jobWith, methods, write } from './stage.ts'
+import {
+  askedDuring,
+  BOTH,
+  expectGreen,
+  expectRed,
+  isWrite,
+  type Machine,
+  machineWith,
+  methods,
+  toldBy,
+} from './stage.ts'
 
 const ready = await need(['engine', 'buildx', 'registry2', 'registry3', 'trivy', 'trivy-db'])
 
@@ -29,29 +40,28 @@ describe.skipIf(!ready)('the gate between a real build and two real registries',
     await Promise.all([engine, database, ...(registries ?? [])].map((part) => part?.stop()))
   })
 
-  const inputs = async (repository: string) => ({
+  const gated = async (repository: string) => ({
     images: registries.map(({ host }) => `${host}/${repository}`),
     'trivy-path': await requirePart('trivy'),
     'db-repository': database.repository,
-    platforms: BOTH,
   })
 
   test('refuses an image that is vulnerable in its second platform only, and no registry sees a byte', async () => {
-    const job = await jobWith(engine)
-    await system(job, { amd64: { musl: '1.1.22-r3' }, arm64: { musl: '1.1.19-r2' } })
-    const { result, asked } = await askedDuring(registries, async () => job.main(await inputs('acme/refused')))
-    expect(result, result.log).toMatchObject({ code: 1, annotations: [expect.stringContaining('CVE-2019-14697')] })
-    expect(result.annotations).toEqual([expect.stringMatching(/^::error::.*linux\/arm64.*\(SCAN_FINDINGS\)$/)])
-    expect(result.outputs).toMatchObject({
-      'failure-reason': 'SCAN_FINDINGS',
+    const machine = await machineWith(engine)
+    await writeSystems(machine, { amd64: { musl: '1.1.22-r3' }, arm64: { musl: '1.1.19-r2' } })
+    const inputs = { ...(await gated('acme/refused')), platforms: BOTH }
+    const { result, asked } = await askedDuring(registries, () => machine.publish(inputs))
+    const alarm = expectRed(result, 'SCAN_FINDINGS')
+    expect(alarm).toMatch(/CVE-2019-14697.*linux\/arm64/)
+    expect(alarm).not.toContain('linux/amd64')
+    expect(result.main.outputs).toMatchObject({
       'scan-result': 'findings',
       vulnerabilities: '{"CRITICAL":1,"HIGH":0}',
-      published: 'false',
       pushed: '[]',
       'image-refs': '',
       digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
     })
-    expect(reportOf(result)).toMatchObject({
+    expect(result.main.report).toMatchObject({
       result: 'refused',
       references: Array(6).fill({ outcome: 'refused', before: null, digest: null }),
       scan: { decision: 'refused', platforms: [{ counts: { CRITICAL: 0 } }, { counts: { CRITICAL: 1 } }] },
@@ -62,57 +72,51 @@ describe.skipIf(!ready)('the gate between a real build and two real registries',
       expect(methods(lines)).toEqual(['DELETE', 'HEAD', 'POST'])
       expect(lines.filter(({ method }) => method === 'POST')).toHaveLength(1)
     }
-    await job.post(result)
   })
 
   test('passes what nobody has fixed yet when it is told to, and keeps showing it', async () => {
-    const job = await jobWith(engine)
-    await system(job, { amd64: { openssl: '1.1.1d-r0' }, arm64: { openssl: '1.1.1d-r0' } })
-    const refused = await job.main(await inputs('acme/unfixed'))
-    expect(refused.outputs['failure-reason'], refused.log).toBe('SCAN_FINDINGS')
-    expect(refused.annotations[0]).toContain('ignore-unfixed')
-    await job.post(refused)
+    const machine = await machineWith(engine)
+    await writeSystems(machine, { amd64: { openssl: '1.1.1d-r0' }, arm64: { openssl: '1.1.1d-r0' } })
+    const inputs = { ...(await gated('acme/unfixed')), platforms: BOTH }
+    expect(expectRed(await machine.publish(inputs), 'SCAN_FINDINGS')).toContain('ignore-unfixed')
 
-    const passed = await job.main({ ...(await inputs('acme/unfixed')), 'ignore-unfixed': 'true' })
-    expect(passed, passed.log).toMatchObject({ code: 0, outputs: { published: 'true', 'scan-result': 'clean' } })
-    expect(reportOf(passed).scan.findings).toMatchObject([{ id: 'CVE-2021-3712', fixed: '' }])
-    expect(passed.summary).toContain('CVE-2021-3712')
-    await job.post(passed)
+    const passed = await machine.publish({ ...inputs, 'ignore-unfixed': 'true' })
+    expectGreen(passed)
+    expect(passed.main.outputs).toMatchObject({ published: 'true', 'scan-result': 'clean' })
+    expect(passed.main.report?.scan.findings).toMatchObject([{ id: 'CVE-2021-3712', fixed: '' }])
+    expect(passed.main.summary).toContain('CVE-2021-3712')
   })
 
   test('refuses a secret in a file that a later layer takes away, and says nowhere what it is', async () => {
-    const job = await jobWith(engine)
-    await write(job.workspace, {
-      // A copy over a folder with an opaque marker: no program is needed to take the file away.
-      Dockerfile: 'FROM scratch AS one\nCOPY env /app/.env\nFROM one\nCOPY --link=false nothing /app/.env\n',
-      env: `GITHUB_TOKEN=${FALSE_TOKEN}\n`,
-      nothing: '',
-    })
-    const { result, asked } = await askedDuring(registries, async () => job.main(await inputs('acme/leak')))
-    expect(result, result.log).toMatchObject({ code: 1, outputs: { 'failure-reason': 'SCAN_FINDINGS' } })
-    expect(result.annotations).toEqual([expect.stringContaining('/app/.env')])
+    const machine = await machineWith(engine)
+    // A layout, because taking a file away in a build needs a shell in the base.
+    const layout = `${machine.workspace}/finished`
+    await writeSampleLayout(layout, { platforms: [sample('clean'), sample('deleted-secret', 'linux/arm64')] })
+    const inputs = { ...(await gated('acme/leak')), layout }
+    const { result, asked } = await askedDuring(registries, () => machine.publish(inputs))
+    expect(expectRed(result, 'SCAN_FINDINGS')).toContain('/app/.env')
     expect(asked.flat().filter(isWrite)).toEqual([])
-    for (const piece of [FALSE_TOKEN, FALSE_TOKEN.slice(4)]) expect(toldBy(result)).not.toContain(piece)
-    await job.post(result)
+    for (const piece of [FALSE_TOKEN, FALSE_TOKEN.slice(4), FALSE_TOKEN.slice(-8)])
+      expect(toldBy(result)).not.toContain(piece)
   })
 
   test('stays closed when the scanner is not there', async () => {
-    const job = await jobWith(engine)
-    await system(job, { amd64: {}, arm64: {} })
-    const { result, asked } = await askedDuring(registries, async () =>
-      job.main({ ...(await inputs('acme/unscanned')), 'trivy-path': '/nowhere/trivy' }),
-    )
-    expect(result, result.log).toMatchObject({ code: 1, outputs: { 'failure-reason': 'SCAN_BROKEN' } })
+    const machine = await machineWith(engine)
+    await writeSystems(machine, { amd64: {}, arm64: {} })
+    const inputs = { ...(await gated('acme/unscanned')), 'trivy-path': '/nowhere/trivy' }
+    const { result, asked } = await askedDuring(registries, () => machine.publish(inputs))
+    expectRed(result, 'SCAN_BROKEN')
     expect(asked.flat().filter(isWrite)).toEqual([])
-    await job.post(result)
   })
 })
 
-/** An image with an Alpine of its own for each platform. */
-async function system(job: Job, packages: Readonly<Record<'amd64' | 'arm64', Record<string, string>>>): Promise<void> {
-  await write(job.workspace, { Dockerfile: 'FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /\n' })
+type Packages = Readonly<Record<string, string>>
+
+/** An application with an Alpine of its own for each platform. */
+async function writeSystems(machine: Machine, packages: Readonly<Record<'amd64' | 'arm64', Packages>>): Promise<void> {
+  await writeFiles(machine.workspace, { Dockerfile: 'FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /\n' })
   for (const [architecture, installed] of Object.entries(packages)) {
-    const files = Object.entries(alpine(installed).files)
-    await write(job.workspace, Object.fromEntries(files.map(([name, text]) => [`${architecture}/${name}`, text.toString()])))
+    const files = Object.entries(alpine(installed).files).map(([name, text]) => [name, text.toString()])
+    await writeFiles(`${machine.workspace}/${architecture}`, Object.fromEntries(files))
   }
 }

@@ -12,26 +12,30 @@ import {
   startEngine,
   startRegistry,
 } from '../../scripts/part/index.ts'
+import { writeFiles } from '../support/runner/files.ts'
 import { type DatabaseServer, serveDatabase } from '../support/trivy-database.ts'
-import { filesWith, type Job, reportOf, toldBy } from './job.ts'
 import {
   askedDuring,
   BOTH,
+  type Crane,
   configurationFor,
   craneAs,
   docker,
+  expectGreen,
+  expectRed,
   isWrite,
-  jobWith,
-  keepLayout,
+  type Machine,
+  machineWith,
   methods,
   pushBase,
+  TAGS,
+  toldBy,
   traces,
-  write,
 } from './stage.ts'
 
 const ready = await need(['engine', 'buildx', 'registry2', 'registry3', 'trivy', 'trivy-db', 'crane'])
 const USER = { username: 'pusher', password: 'a secret: with, odd "signs"' }
-const TAGS = ['1.4.2', '1.4.2-90dd603', 'latest']
+const CANARY = 'nobody-may-read-this'
 
 describe.skipIf(!ready)('publishing to two real registries with a real engine', () => {
   let engine: StartedEngine
@@ -39,38 +43,48 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
   let three: StartedRegistry
   let database: DatabaseServer
   let base: string
-  let folder: string
   let configuration: string
+  let crane: Crane
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'lading-publish-'))
     engine = await startEngine('containerd')
     two = await startRegistry(2, { htpasswd: USER })
     three = await startRegistry(3)
     database = await serveDatabase()
     base = await pushBase(three)
-    configuration = await configurationFor(join(folder, 'configuration'), two.host, USER)
+    configuration = await configurationFor(await mkdtemp(join(tmpdir(), 'lading-login-')), two.host, USER)
+    crane = craneAs(configuration)
   })
 
   afterAll(async () => {
     await Promise.all([engine, two, three, database].map((part) => part?.stop()))
-    await rm(folder, { recursive: true, force: true })
+    await rm(configuration, { recursive: true, force: true })
   })
 
   const names = (repository: string) => [`${two.host}/${repository}`, `${three.host}/${repository}`]
 
-  const inputs = async (repository: string) => ({
+  const targets = async (repository: string) => ({
     images: names(repository),
     'registry-auth': JSON.stringify([{ registry: two.host, ...USER }]),
     'trivy-path': await requirePart('trivy'),
     'db-repository': database.repository,
+  })
+
+  const build = async (repository: string) => ({
+    ...(await targets(repository)),
     platforms: BOTH,
     provenance: 'false',
   })
 
-  async function application(job: Job, files: Readonly<Record<string, string>> = {}): Promise<void> {
-    await write(job.workspace, {
-      Dockerfile: `FROM ${base}\nARG TARGETARCH\nCOPY shared /shared\nCOPY app-$TARGETARCH /app\nLABEL own.label="a, b"\n`,
+  async function application(machine: Machine, files: Readonly<Record<string, string>> = {}): Promise<void> {
+    await writeFiles(machine.workspace, {
+      Dockerfile: [
+        `FROM ${base}`,
+        'ARG TARGETARCH',
+        'COPY shared /shared',
+        'COPY app-$TARGETARCH /app',
+        'LABEL own.label="a, b"',
+      ].join('\n'),
       shared: 'the same on every platform\n',
       'app-amd64': 'for one platform\n',
       'app-arm64': 'for the other\n',
@@ -78,24 +92,20 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
     })
   }
 
-  const crane = () => craneAs(configuration)
-
   test('brings what buildx wrote under three tags to both, and leaves nothing behind', async () => {
-    const job = await jobWith(engine)
-    await application(job)
+    const machine = await machineWith(engine)
+    await application(machine)
     const before = await traces(engine)
-    const step = await job.main(await inputs('acme/first'))
-    expect(step, step.log).toMatchObject({ code: 0, annotations: [] })
-
-    const { digest } = step.outputs
-    const built = JSON.parse(await readFile(join(step.scratch, 'layout', 'index.json'), 'utf8'))
-    const metadata = JSON.parse(await readFile(join(step.scratch, 'build-metadata.json'), 'utf8'))
-    expect([built.manifests[0].digest, metadata['containerimage.digest']]).toEqual([digest, digest])
+    const step = await machine.publish(await build('acme/first'))
+    expectGreen(step)
+    expect(await traces(engine)).toEqual(before)
+    const { digest, ...outputs } = step.main.outputs
+    expect(step.main.log.text).toContain(`exporting manifest list ${digest} `)
     for (const name of names('acme/first')) {
-      expect((await crane()('ls', name)).split('\n').sort()).toEqual(TAGS)
-      for (const tag of TAGS) expect(await crane()('digest', `${name}:${tag}`)).toBe(digest)
-      expect(await crane()('validate', '--remote', `${name}:1.4.2`)).toContain('PASS')
-      const config = JSON.parse(await crane()('config', '--platform', 'linux/arm64', `${name}@${digest}`))
+      expect((await crane('ls', name)).split('\n').sort()).toEqual(TAGS)
+      for (const tag of TAGS) expect(await crane('digest', `${name}:${tag}`)).toBe(digest)
+      expect(await crane('validate', '--remote', `${name}:1.4.2`)).toContain('PASS')
+      const config = JSON.parse(await crane('config', '--platform', 'linux/arm64', `${name}@${digest}`))
       expect(config.config.Labels).toMatchObject({
         'own.label': 'a, b',
         'org.opencontainers.image.version': '1.4.2',
@@ -103,91 +113,84 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
         'org.opencontainers.image.created': '2026-11-20T12:00:00.000Z',
       })
     }
-    expect(step.outputs).toMatchObject({ published: 'true', version: '1.4.2', 'scan-result': 'clean' })
-    expect(reportOf(step)).toMatchObject({ result: 'published', references: Array(6).fill({ outcome: 'created' }) })
-
-    expect(await job.post(step)).toMatchObject({ code: 0, annotations: [] })
-    expect(await traces(engine)).toEqual(before)
-    expect(await readdir(job.home)).toEqual([])
-    expect(await readdir(job.temp)).toEqual(['lading-report.json'])
-    expect(toldBy(step)).not.toContain(USER.password)
-    expect(toldBy(step)).not.toContain(Buffer.from(`${USER.username}:${USER.password}`).toString('base64'))
+    expect(outputs).toMatchObject({ published: 'true', version: '1.4.2', 'scan-result': 'clean' })
+    expect(step.main.report).toMatchObject({ result: 'published', references: Array(6).fill({ outcome: 'created' }) })
+    for (const secret of [USER.password, Buffer.from(`${USER.username}:${USER.password}`).toString('base64')])
+      expect(toldBy(step)).not.toContain(secret)
   })
 
   test('gives docker an image that it pulls by its digest, attestations included', async () => {
-    const job = await jobWith(engine)
-    await application(job)
-    const { provenance: _, ...rest } = await inputs('acme/attested')
-    const step = await job.main(rest)
-    expect(step, step.log).toMatchObject({ code: 0 })
-    await job.post(step)
-    const index = JSON.parse(await crane()('manifest', `${names('acme/attested')[0]}:latest`))
-    expect(index.manifests).toHaveLength(4)
-    for (const name of names('acme/attested')) {
-      expect(await crane()('digest', `${name}:latest`)).toBe(step.outputs['digest'])
-      const reference = `${name}@${step.outputs['digest']}`
+    const machine = await machineWith(engine)
+    await application(machine)
+    const step = await machine.publish({ ...(await targets('acme/attested')), platforms: BOTH })
+    expectGreen(step)
+    for (const reference of (step.main.outputs['image-refs'] ?? '').split('\n')) {
+      expect(JSON.parse(await crane('manifest', reference)).manifests).toHaveLength(4)
       await docker(engine, ['pull', '--quiet', reference], configuration)
       const label = '{{index .Config.Labels "own.label"}}'
       expect(await docker(engine, ['image', 'inspect', '--format', label, reference])).toBe('a, b\n')
       await docker(engine, ['image', 'rm', reference])
     }
+    expect(step.main.outputs['image-refs']).toBe(
+      names('acme/attested')
+        .map((name) => `${name}@${step.main.outputs['digest']}`)
+        .join('\n'),
+    )
   })
 
   test('asks by HEAD alone when the same layout is published again', async () => {
-    const job = await jobWith(engine)
-    await application(job)
-    const first = await job.main(await inputs('acme/again'))
-    expect(first, first.log).toMatchObject({ code: 0 })
-    const layout = await keepLayout(first, join(job.workspace, 'finished'))
-    await job.post(first)
-    const { platforms: _, provenance: __, ...rest } = await inputs('acme/again')
-    const { result, asked } = await askedDuring([two, three], () => job.main({ ...rest, layout }))
-    expect(result, result.log).toMatchObject({ code: 0, outputs: { digest: first.outputs['digest'] } })
-    expect(reportOf(result)).toMatchObject({ result: 'unchanged' })
+    const machine = await machineWith(engine)
+    await application(machine)
+    const first = await machine.publish(await build('acme/again'))
+    const layout = join(machine.workspace, 'finished')
+    await crane('pull', '--format', 'oci', `${names('acme/again')[1]}:latest`, layout)
+    const { result, asked } = await askedDuring([two, three], async () =>
+      machine.publish({ ...(await targets('acme/again')), layout }),
+    )
+    expectGreen(result)
+    expect(result.main.outputs['digest']).toBe(first.main.outputs['digest'])
+    expect(result.main.report).toMatchObject({ result: 'unchanged' })
     expect(asked.map(methods)).toEqual([['HEAD'], ['HEAD']])
   })
 
   test('writes nothing when the same sources are built again', async () => {
-    const job = await jobWith(engine)
-    await application(job)
-    const first = await job.main(await inputs('acme/rebuilt'))
-    await job.post(first)
-    const { result, asked } = await askedDuring([two, three], async () => job.main(await inputs('acme/rebuilt')))
-    expect(result, result.log).toMatchObject({ code: 0, outputs: { digest: first.outputs['digest'] } })
-    expect(result.log).toContain('exporting to')
-    expect(reportOf(result)).toMatchObject({
+    const machine = await machineWith(engine)
+    await application(machine)
+    const first = await machine.publish(await build('acme/rebuilt'))
+    const { result, asked } = await askedDuring([two, three], async () => machine.publish(await build('acme/rebuilt')))
+    expectGreen(result)
+    expect(result.main.log.text).toContain(`exporting manifest list ${first.main.outputs['digest']}`)
+    const nothing = { blobs: 0, bytes: 0 }
+    expect(result.main.report).toMatchObject({
       result: 'unchanged',
-      registries: Array(2).fill({ uploaded: { blobs: 0, bytes: 0 } }),
+      registries: Array(2).fill({ uploaded: nothing, mounted: nothing }),
     })
     expect(asked.flat().filter(isWrite)).toEqual([])
-    await job.post(result)
   })
 
   test('sends one layer, its config and the manifests when one layer has changed', async () => {
-    const job = await jobWith(engine)
-    await application(job)
-    const first = await job.main(await inputs('acme/changed'))
-    await job.post(first)
-    await application(job, { 'app-arm64': 'changed\n' })
-    const { result, asked } = await askedDuring([two, three], async () => job.main(await inputs('acme/changed')))
-    expect(result, result.log).toMatchObject({ code: 0, annotations: [] })
-    await job.post(result)
-    const { platforms, registries, digest } = reportOf(result)
-    const changed = platforms.find(({ platform }) => platform === 'linux/arm64')?.digest ?? ''
+    const machine = await machineWith(engine)
+    await application(machine)
+    await machine.publish(await build('acme/changed'))
+    await application(machine, { 'app-arm64': 'changed\n' })
+    const { result, asked } = await askedDuring([two, three], async () => machine.publish(await build('acme/changed')))
+    expectGreen(result)
+    const { digest = '', digests = '{}' } = result.main.outputs
+    const changed: string = JSON.parse(digests)['linux/arm64']
     for (const [at, name] of names('acme/changed').entries()) {
-      const manifest = JSON.parse(await crane()('manifest', `${name}@${changed}`))
-      const layer = manifest.layers.at(-1)
-      expect(sentBlobs(asked[at] ?? [])).toEqual([manifest.config.digest, layer.digest].sort())
+      const { config, layers } = JSON.parse(await crane('manifest', `${name}@${changed}`))
+      const layer = layers.at(-1)
+      expect(sentBlobs(asked[at] ?? [])).toEqual([config.digest, layer.digest].sort())
       expect(sentManifests(asked[at] ?? [])).toEqual([changed, digest, ...TAGS].sort())
-      expect(registries[at]?.uploaded).toEqual({ blobs: 2, bytes: manifest.config.size + layer.size })
+      expect(result.main.report?.registries[at]?.uploaded).toEqual({ blobs: 2, bytes: config.size + layer.size })
     }
   })
 
   test('hands a secret of several lines to a step of the build, and to nobody else', async () => {
-    const job = await jobWith(engine)
+    const machine = await machineWith(engine)
     // The registry is a program that Go linked statically, and its configuration is the secret.
-    await cp(await requirePart('registry3'), join(job.workspace, 'registry'))
-    await write(job.workspace, {
+    await cp(await requirePart('registry3'), join(machine.workspace, 'registry'))
+    await writeFiles(machine.workspace, {
       Dockerfile: [
         `FROM ${base}`,
         'COPY empty /tmp/docker/registry/v2/blobs/empty',
@@ -198,28 +201,15 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
       empty: '',
     })
     const secret = `version: 0.1 # ${CANARY}\nstorage:\n  filesystem: { rootdirectory: "/tmp" }\n`
-    const { platforms: _, ...rest } = await inputs('acme/secret')
-    const without = await job.main(rest)
-    expect(without.outputs['failure-reason'], without.log).toBe('BUILD_FAILED')
-    await job.post(without)
-    const step = await job.main({ ...rest, secrets: `"configuration=${secret.replaceAll('"', '""')}"` })
-    expect(step, step.log).toMatchObject({ code: 0 })
+    const inputs = await targets('acme/secret')
+    expectRed(await machine.publish(inputs), 'BUILD_FAILED')
+    const step = await machine.publish({ ...inputs, secrets: `"configuration=${secret.replaceAll('"', '""')}"` })
+    expectGreen(step)
     expect(toldBy(step)).not.toContain(CANARY)
-    const blobs = await readdir(join(step.scratch, 'layout', 'blobs', 'sha256'))
-    for (const blob of blobs) {
-      const bytes = await readFile(join(step.scratch, 'layout', 'blobs', 'sha256', blob))
-      expect((isGzip(bytes) ? gunzipSync(bytes) : bytes).includes(CANARY)).toBe(false)
-    }
-    await job.post(step)
-    expect(await filesWith(CANARY, job.temp, job.home)).toEqual([])
+    expect(await filesWith(CANARY, three.directory)).toEqual([])
+    expect(await filesWith('org.opencontainers.image.revision', three.directory)).not.toEqual([])
   })
 })
-
-const CANARY = 'nobody-may-read-this'
-
-function isGzip(bytes: Buffer): boolean {
-  return bytes.subarray(0, 2).toString('hex') === '1f8b'
-}
 
 /** The digests of blobs that ended their upload. */
 function sentBlobs(asked: readonly AccessLine[]): readonly string[] {
@@ -231,4 +221,16 @@ function sentBlobs(asked: readonly AccessLine[]): readonly string[] {
 function sentManifests(asked: readonly AccessLine[]): readonly string[] {
   const puts = asked.filter(({ method, path }) => method === 'PUT' && path.includes('/manifests/'))
   return puts.map(({ path }) => path.split('/').at(-1) ?? '').sort()
+}
+
+/** The files below a folder that hold this text, as they are or unpacked. */
+async function filesWith(text: string, folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const held = await Promise.all(files.map(async (file) => unpacked(await readFile(file)).includes(text)))
+  return files.filter((_, at) => held[at])
+}
+
+function unpacked(bytes: Buffer): Buffer {
+  return bytes.subarray(0, 2).toString('hex') === '1f8b' ? gunzipSync(bytes) : bytes
 }

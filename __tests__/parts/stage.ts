@@ -1,34 +1,80 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { join } from 'node:path'
+import { expect, onTestFinished } from 'vitest'
 import { mustRun } from '../../scripts/part/command.ts'
-import {
-  type AccessLine,
-  requirePart,
-  type StartedEngine,
-  type StartedRegistry,
-} from '../../scripts/part/index.ts'
+import { type AccessLine, requirePart, type StartedEngine, type StartedRegistry } from '../../scripts/part/index.ts'
 import { sample } from '../scan/samples.ts'
+import { writeFiles } from '../support/runner/files.ts'
+import { withoutMasks } from '../support/runner/log.ts'
+import { makeRunner, type Runner, SHA, type Step, type StepEnd } from '../support/runner.ts'
 import { writeSampleLayout } from '../support/sample-layout.ts'
-import { type Ended, type Job, openJob } from './job.ts'
 
 export const BOTH = 'linux/amd64,linux/arm64'
 
-/** A job on the machine of an engine, for one test. */
-export async function jobWith(engine: StartedEngine, machine: Readonly<Record<string, string>> = {}): Promise<Job> {
-  const job = await openJob({ ...engine.env, PATH: `${engine.path}:/usr/bin:/bin`, ...machine })
-  onTestFinished(() => job.remove())
-  return job
+/** The release whose tag was pushed, at a moment that is the same in every build. */
+const RELEASE = {
+  ref: 'refs/tags/v1.4.2',
+  payload: {
+    repository: { name: 'api', full_name: 'acme/api', html_url: 'https://github.com/acme/api' },
+    head_commit: { id: SHA, timestamp: '2026-11-20T12:00:00Z' },
+  },
 }
 
-/** Writes files into a folder, with the folders that they lie in. */
-export async function write(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
-  for (const [name, content] of Object.entries(files)) {
-    const file = join(folder, name)
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, content)
+export const TAGS = ['1.4.2', `1.4.2-${SHA.slice(0, 7)}`, 'latest']
+
+type Inputs = Readonly<Record<string, string | readonly string[]>>
+
+/** A runner with an engine on it, for one test. */
+export type Machine = Runner & { publish(inputs: Inputs, step?: Step): Promise<StepEnd> }
+
+export async function machineWith({ path, env }: Pick<StartedEngine, 'path' | 'env'>): Promise<Machine> {
+  const runner = await makeRunner()
+  onTestFinished(() => runner[Symbol.asyncDispose]())
+  const machine = { ...env, PATH: `${runner.bin}:${path}:/usr/bin:/bin` }
+  return {
+    ...runner,
+    publish: (inputs, step = {}) =>
+      runner.step({ event: RELEASE, ...step, inputs: texts(inputs), env: { ...machine, ...step.env } }),
   }
+}
+
+function texts(inputs: Inputs): Readonly<Record<string, string>> {
+  const pairs = Object.entries(inputs)
+  return Object.fromEntries(pairs.map(([name, value]) => [name, typeof value === 'string' ? value : value.join('\n')]))
+}
+
+/** Expects a step that is green, without a word of warning, and that leaves nothing but its report. */
+export function expectGreen({ main, post, leftovers }: StepEnd): void {
+  expect(main, main.log.text).toMatchObject({ exitCode: 0, outputs: { 'failure-reason': '' } })
+  expect(alarms(main), main.log.text).toEqual([])
+  expect(post, post.log.text).toMatchObject({ exitCode: 0, log: { annotations: [] } })
+  expect(leftovers.filter((path) => !isReport(path))).toEqual([])
+}
+
+/** Expects a step that is red for this reason, with one annotation that says so, and returns that. */
+export function expectRed({ main, post, leftovers }: StepEnd, code: string): string {
+  expect(main, main.log.text).toMatchObject({ exitCode: 1, outputs: { 'failure-reason': code, published: 'false' } })
+  expect(post, post.log.text).toMatchObject({ exitCode: 0, log: { annotations: [] } })
+  expect(leftovers.filter((path) => !isReport(path))).toEqual([])
+  const [alarm, ...more] = alarms(main)
+  expect(more).toEqual([])
+  expect(alarm).toContain(`(${code})`)
+  return alarm ?? ''
+}
+
+function alarms({ log }: StepEnd['main']): readonly string[] {
+  return log.annotations.filter(({ level }) => level !== 'notice').map(({ message }) => message)
+}
+
+function isReport(path: string): boolean {
+  return /^temp\/lading-report(-\d+)?\.json$/.test(path)
+}
+
+/** Everything that people and later steps get to see. */
+export function toldBy({ main, post }: StepEnd): string {
+  const logs = [main, post].map(({ log }) => withoutMasks(log.text))
+  return [...logs, main.summary, ...Object.values(main.outputs)].join('\n')
 }
 
 /** Pushes a small base for both platforms, with the package database of an Alpine, and returns its reference. */
@@ -77,7 +123,7 @@ export async function traces(engine: StartedEngine): Promise<readonly string[]> 
 /** A docker configuration with one login, in a folder that lives as long as the test file. */
 export async function configurationFor(folder: string, host: string, user: User): Promise<string> {
   const auth = Buffer.from(`${user.username}:${user.password}`).toString('base64')
-  await write(folder, { 'config.json': JSON.stringify({ auths: { [host]: { auth } } }) })
+  await writeFiles(folder, { 'config.json': JSON.stringify({ auths: { [host]: { auth } } }) })
   return folder
 }
 
@@ -103,10 +149,4 @@ export function isWrite({ method, path }: AccessLine): boolean {
 
 export function methods(asked: readonly AccessLine[]): readonly string[] {
   return [...new Set(asked.map(({ method }) => method))].sort()
-}
-
-/** Takes the layout that a step built out of its private folder, before post removes it. */
-export async function keepLayout(step: Ended, into: string): Promise<string> {
-  await cp(join(step.scratch, 'layout'), into, { recursive: true })
-  return into
 }

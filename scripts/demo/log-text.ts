@@ -1,26 +1,36 @@
+/** Groups up to this length are shown whole; GitHub folds all of them. */
+const MOST_GROUP_LINES = 6
+
 /**
- * A step's log as a person sees it on GitHub, a line each: without debug lines, groups opened, annotations in words, and
- * what was masked as `***`.
+ * A step's log as a person sees it on GitHub, a line each: without debug lines, annotations in words, long groups folded,
+ * and what was masked as `***`.
  */
 export function logText(log: string): readonly string[] {
-  const lines = log.split(/\r?\n/)
+  const lines = log.split(/\r?\n/).filter((line) => line.trim() !== '')
   const masks = lines.flatMap(maskIn)
   const shown: string[] = []
-  let margin = ''
+  let group: string[] | undefined
   for (const line of lines) {
     const command = commandIn(line)
-    if (command?.name === 'endgroup') margin = ''
-    else if (command === undefined) shown.push(`${margin}${line}`)
-    else shown.push(...wordsOf(command).map((text) => `${margin}${text}`))
-    if (command?.name === 'group') margin = '  '
+    if (command?.name === 'endgroup') {
+      shown.push(...folded(group ?? []))
+      group = undefined
+    } else if (command?.name === 'group') group = [command.data]
+    else (group ?? shown).push(...(command === undefined ? [line] : wordsOf(command)))
   }
-  return shown.map((line) => masked(line, masks)).filter((line) => line.trim() !== '')
+  // A step that was killed leaves its group open.
+  return [...shown, ...folded(group ?? [])].map((line) => masked(line, masks))
+}
+
+function folded([title, ...lines]: readonly string[]): readonly string[] {
+  if (title === undefined) return []
+  if (lines.length > MOST_GROUP_LINES) return [`▸ ${title} (${lines.length} lines, folded)`]
+  return [`▾ ${title}`, ...lines.map((line) => `  ${line}`)]
 }
 
 type WorkflowCommand = { readonly name: string; readonly data: string }
 
 const WORDS: Readonly<Record<string, string>> = {
-  group: '▸ ',
   error: 'Error: ',
   warning: 'Warning: ',
   notice: 'Notice: ',

@@ -15,6 +15,7 @@ async function demonstrate(): Promise<number> {
   process.once('SIGINT', () => interrupted.abort(new Error('interrupted')))
   const promises = promisesTold(tell)
   const begun = performance.now()
+  heading('Lading at work', '=')
   try {
     await using stage = await openStage()
     introduce(stage)
@@ -32,7 +33,6 @@ async function demonstrate(): Promise<number> {
 }
 
 function introduce({ engine, scanner, registries: [open, guarded] }: Stage): void {
-  heading('Lading at work', '=')
   tell(`Two registries run inside this process: ${open.host} is open, ${guarded.host} asks for a token.`)
   tell('The action is the real bundle, dist/index.js, started as a runner starts it: main, then post.')
   tell(engine.said)
@@ -82,9 +82,9 @@ async function refuse(stage: Stage, first: Published, promises: Promises): Promi
 function conclude(promises: Promises, [first, again, refused]: readonly Chapter[], milliseconds: number): void {
   heading(promises.broken.length === 0 ? 'What you have seen' : 'Not everything was as promised', '=')
   for (const promise of promises.broken) tell(`Broken: ${promise}`)
-  tell(`One image, ${totals(first)}; the same again, ${totals(again)}; a vulnerable one, ${totals(refused)}.`)
-  tell(`The build or layout, the scan and the tags above are those of this run; it took ${seconds(milliseconds)}.`)
-  tell('README.md has the workflow to copy and every input; docs/architecture.md tells how it is made.')
+  tell(`One image published: ${totals(first)}. The same again: ${totals(again)}. A vulnerable one: ${totals(refused)}.`)
+  tell(`It took ${(milliseconds / 1000).toFixed(1)} s, and every number above comes from this run.`)
+  tell('Go on with README.md: a workflow to copy, every input, and what the step does for you.')
 }
 
 type Chapter = readonly Seen[] | undefined
@@ -128,11 +128,7 @@ function totals(chapter: Chapter): string {
   if (chapter === undefined) return 'not shown'
   const received = chapter.reduce((sum, seen) => sum + seen.received, 0)
   const writes = chapter.reduce((sum, seen) => sum + seen.writes, 0)
-  return `${writes} writes with ${received.toLocaleString('en')} bytes`
-}
-
-function seconds(milliseconds: number): string {
-  return `${(milliseconds / 1000).toFixed(1)} s`
+  return `${writes} writes, ${received.toLocaleString('en')} bytes received`
 }
 
 function yaml(name: string, value: string): readonly string[] {

@@ -12,7 +12,7 @@ export function summaryText(markdown: string): readonly string[] {
     else if (line.startsWith('|')) rows.push(cellsOf(line))
     else shown.push(isCode ? `  ${line}` : plain(line))
   }
-  return shown.filter((line, at) => line !== '' || shown[at - 1] !== '')
+  return shown.slice(0, -1).filter((line, at) => line !== '' || shown[at - 1] !== '')
 }
 
 function cellsOf(row: string): string[] {

@@ -82,7 +82,7 @@ const ROWS = {
   },
   'buildkit-image': {
     tier: 'build',
-    default: 'moby/buildkit:buildx-stable-1',
+    default: 'moby/buildkit:v0.31.2@sha256:2f5adac4ecd194d9f8c10b7b5d7bceb5186853db1b26e5abd3a657af0b7e26ec',
     description: 'BuildKit image of a builder that is made for this step',
   },
   provenance: {
