@@ -102,7 +102,7 @@ describe('a publish', () => {
       throw new Error(`asked to ${verb}`)
     }
     const { told, deliveries } = await publish([target], shown(given.root), given)
-    expect(told).toEqual(['here:latest unchanged', 'here:1.4 unchanged', 'here:1.4.2 unchanged'])
+    expect(told).toEqual(['here:1.4.2 unchanged', 'here:latest unchanged', 'here:1.4 unchanged'])
     expect(deliveries).toMatchObject([{ arrived: true, copied: [] }])
   })
 

@@ -1,13 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, vi } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { violations } from '../report/json-schema.ts'
 import { type InProcessRegistry, type RegistryOptions, startRegistry } from '../support/registry/server.ts'
 import { makeRunner, type Runner, type StepEnd } from '../support/runner.ts'
 import { type SampleLayer, type SampleLayout, type SampleSpec, writeSampleLayout } from '../support/sample-layout.ts'
-
-// Each scenario starts processes; on a busy machine that takes its time.
-vi.setConfig({ testTimeout: 90_000 })
 
 /** A runner for one test. */
 export async function runner(): Promise<Runner> {

@@ -119,7 +119,8 @@ function testCopies(stores: Stores): void {
     const origin = memoryStore()
     const root = attested(origin)
     const copied = await copyGraph(root, { source: origin, target, signal: never })
-    expect(copied.map(({ status }) => status)).toEqual(Array(11).fill('uploaded'))
+    expect(copied).toHaveLength(11)
+    expect(copied.map(({ status }) => status)).not.toContain('present')
     for (const { descriptor } of copied) {
       expect(await bytesIn(source, descriptor)).toEqual(await bytesIn(origin, descriptor))
     }

@@ -1,6 +1,6 @@
 import type { Reporter } from '../edges.ts'
 import { debug, endGroup, error, group, notice, warning } from './commands.ts'
-import { plainLine, visibleLines } from './visible.ts'
+import { uncommanded, visibleLines } from './visible.ts'
 
 /** Takes text for standard output, line ends included. */
 export type Write = (text: string) => void
@@ -33,7 +33,7 @@ export function errorAnnotation(message: string): string {
 }
 
 function plain(text: string): string {
-  return `${visibleLines(text).map(plainLine).join('\n')}\n`
+  return `${visibleLines(text).map(uncommanded).join('\n')}\n`
 }
 
 function shown(text: string): string {

@@ -19,7 +19,7 @@ export function visibleLines(text: string): readonly string[] {
  * A line that no runner takes for a command. It knows two forms (actions/runner, `ActionCommand.cs`): `::name::` after
  * leading blanks, and `##[name]` anywhere in a line.
  */
-export function plainLine(line: string): string {
+export function uncommanded(line: string): string {
   return visible(line)
     .replaceAll('##[', '##\\[')
     .replace(/^(\s*)::/, '$1\\::')

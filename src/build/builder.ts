@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import type { Ended, Exec, Reporter, Scratch, Variables } from '../edges.ts'
 import { LadingError } from '../error.ts'
 import { isLoopback, parseReference } from '../image/reference.ts'
+import { lastLine, logLine, plainLine } from '../plain-text.ts'
 import type { BuildRequest } from '../plan/request.ts'
 import type { Bases } from './dockerfile.ts'
 import { type Inspected, readInspect } from './inspect.ts'
-import { lastLine, plainLine } from './line.ts'
 import { hubLimitError } from './trouble.ts'
 
 /** A builder that can export an OCI layout. */
@@ -97,7 +97,7 @@ async function createBuilder(image: string, world: BuilderWorld): Promise<Builde
     args: createArguments(name, image, world.bases),
     env: world.env,
     timeoutMs: CREATE_LIMIT_MS,
-    onLine: (line) => world.reporter.debug(plainLine(line)),
+    onLine: (line) => world.reporter.debug(logLine(line)),
   })
   if (ended.kind === 'exited' && ended.code === 0) return { name, driver: 'docker-container', created: true, why }
   // A failed bootstrap leaves the builder behind.

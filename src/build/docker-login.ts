@@ -2,7 +2,7 @@ import type { Login } from '../access.ts'
 import type { Clock, Ended, Exec, Variables } from '../edges.ts'
 import { LadingError } from '../error.ts'
 import { DOCKER_HUB } from '../image/reference.ts'
-import { lastLine } from './line.ts'
+import { lastLine } from '../plain-text.ts'
 
 const TIME_LIMIT_MS = 60_000
 const RETRY_AFTER_MS = [2_000, 4_000, 8_000]

@@ -1,4 +1,4 @@
-import { plainLine } from './line.ts'
+import { logLine } from '../plain-text.ts'
 
 /** What BuildKit has printed so far (`--progress plain`), as far as it matters. */
 export type Progress = {
@@ -27,7 +27,7 @@ export function followProgress(): Progress {
   return {
     take(raw) {
       count += 1
-      const line = plainLine(raw)
+      const line = logLine(raw)
       if (HARMLESS.test(line)) return undefined
       exports ||= EXPORT.test(line)
       if (!USELESS.test(line.trim())) last.push(line)

@@ -15,8 +15,9 @@ export async function unpackLayout(path: string, directory: string): Promise<voi
   const { extract } = await import('tar-stream')
   const entries = extract()
   const reading = pipeline(createReadStream(path), entries)
-  // The failure is reported by whoever awaits it below; until then it must not count as unhandled.
-  reading.catch(() => undefined)
+  // A tar that breaks off within an entry ends the reading and not the entry, which would be waited for for ever.
+  const broken = new AbortController()
+  reading.catch((error: unknown) => broken.abort(error))
   try {
     for await (const entry of entries) {
       const name = LAYOUT_FILE.exec(entry.header.name)?.[1]
@@ -26,7 +27,7 @@ export async function unpackLayout(path: string, directory: string): Promise<voi
       }
       const target = join(directory, name)
       await mkdir(dirname(target), { recursive: true, mode: 0o700 })
-      await pipeline(entry, createWriteStream(target, { mode: 0o600 }))
+      await pipeline(entry, createWriteStream(target, { mode: 0o600 }), { signal: broken.signal })
     }
     await reading
   } catch (cause) {

@@ -73,9 +73,12 @@ async function readDescriptor(site: Site, tagOrDigest: string): Promise<Descript
 
 /** A HEAD has no words; the same request as GET has them. Not after a 429: where GET is a pull, it would only add one. */
 async function inWords(site: Site, head: Response, url: URL): Promise<Response> {
-  return head.status === 429 || head.status === 401
-    ? head
-    : site.send({ method: 'GET', url, headers: ASKED, repeatable: false })
+  if (head.status === 429 || head.status === 401) return head
+  const told = await site.send({ method: 'GET', url, headers: ASKED, repeatable: false })
+  if (told.status === head.status) return told
+  // Another answer is about another moment, and would explain the wrong thing.
+  await discard(told)
+  return head
 }
 
 /** What a HEAD of a manifest tells, if it tells all of it. */

@@ -1,6 +1,6 @@
 import type { Ended } from '../edges.ts'
 import { LadingError } from '../error.ts'
-import { lastLines } from './plain-text.ts'
+import { lastLines } from '../plain-text.ts'
 import type { Workroom } from './workroom.ts'
 
 /** A program that came to its own end, whatever the end was. */

@@ -1,7 +1,7 @@
 import { LadingError } from '../error.ts'
 import { type Digest, tryParseDigest } from '../image/digest.ts'
+import { plainLine } from '../plain-text.ts'
 import { SEVERITIES, type Severity } from '../plan/request.ts'
-import { plainLine } from './plain-text.ts'
 
 /** Something that the scanner found in one platform. What a found secret is, is dropped while reading. */
 export type Finding = Vulnerability | FoundSecret

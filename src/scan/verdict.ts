@@ -2,9 +2,9 @@ import { LadingError } from '../error.ts'
 import { type Admitted, admit } from '../image/admitted.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { isIndex } from '../image/media-type.ts'
+import { plainLine } from '../plain-text.ts'
 import type { Gate } from '../plan/request.ts'
 import { countBySeverity, counts, type DistinctFinding, distinctFindings } from './distinct.ts'
-import { plainLine } from './plain-text.ts'
 import type { Scan } from './scan.ts'
 
 /** What the gate says. A refusal is an answer, not an error. */

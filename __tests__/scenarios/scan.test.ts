@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest'
+import { FALSE_TOKEN } from '../scan/samples.ts'
+import type { FakeTrivy } from './programs.ts'
+import { fakeTrivy, finding, vulnerability } from './programs.ts'
+import { expectGreen, expectRed, layout, messagesOf, registry, runner, tagsOf } from './stage.ts'
+
+async function scanned(fake: FakeTrivy | undefined, more: Readonly<Record<string, string>> = {}) {
+  const on = await runner()
+  const [one, other] = [await registry(), await registry()]
+  const image = await layout(on)
+  if (fake !== undefined) await fakeTrivy(on, fake)
+  const images = `${one.host}/acme/api\n${other.host}/acme/api`
+  const end = await on.step({ inputs: { images, layout: 'layout', ...more } })
+  return { on, end, image, both: [one, other] }
+}
+
+describe('findings', () => {
+  test('in the second platform only keep the image out of both registries, without a single write', async () => {
+    const { end, both, image } = await scanned({ scan: finding(vulnerability(), 'arm64') })
+    expect(expectRed(end, 'SCAN_FINDINGS')).toContain('CVE-2019-14697')
+    for (const one of both) expect(one.writes()).toEqual([])
+    for (const one of both) expect(one.openUploads()).toEqual([])
+    expect(end.main.report).toMatchObject({ result: 'refused', scan: { result: 'findings', decision: 'refused' } })
+    expect(end.main.report?.scan.platforms).toEqual([
+      { platform: 'linux/amd64', counts: { HIGH: 0, CRITICAL: 0 } },
+      { platform: 'linux/arm64', counts: { HIGH: 0, CRITICAL: 1 } },
+    ])
+    expect(end.main.outputs).toMatchObject({ digest: image.root.digest, 'scan-result': 'findings', 'image-refs': '' })
+    for (const words of ['CVE-2019-14697', 'musl', '1.1.19-r2', '1.1.22-r3', 'linux/arm64'])
+      expect(end.main.summary).toContain(words)
+  })
+
+  test('with `scan: report` are told, and the image is published', async () => {
+    const { end, both, image } = await scanned({ scan: finding(vulnerability()) }, { scan: 'report' })
+    expectGreen(end)
+    for (const one of both) expect(tagsOf(one, 'acme/api')['latest']).toBe(image.root.digest)
+    expect(end.main.report?.scan).toMatchObject({ result: 'findings', decision: 'reported' })
+    expect(JSON.parse(end.main.outputs['vulnerabilities'] ?? '')).toEqual({ HIGH: 0, CRITICAL: 1 })
+  })
+
+  test('that nobody has fixed stop the image too, and the hint names the way', async () => {
+    const { end } = await scanned({ scan: finding(vulnerability({ FixedVersion: '', Status: 'affected' })) })
+    expect(expectRed(end, 'SCAN_FINDINGS')).toContain('ignore-unfixed')
+  })
+
+  test('that nobody has fixed pass with `ignore-unfixed`', async () => {
+    const scan = finding(vulnerability({ FixedVersion: '', Status: 'affected' }))
+    const { end } = await scanned({ scan }, { 'ignore-unfixed': 'true' })
+    expectGreen(end)
+    expect(end.main.summary).toContain('CVE-2019-14697')
+  })
+
+  test('that are secrets are never shown', async () => {
+    const secret = { RuleID: 'github-pat', Category: 'GitHub', Severity: 'CRITICAL', Title: 'GitHub token' }
+    const where = { StartLine: 1, EndLine: 1, Code: { Lines: [{ Content: FALSE_TOKEN }] }, Match: FALSE_TOKEN }
+    const result = { Target: '/app/.env', Class: 'secret', Secrets: [{ ...secret, ...where }] }
+    const { end } = await scanned({ scan: finding(result) })
+    expect(expectRed(end, 'SCAN_FINDINGS')).toContain('github-pat')
+    const told = [end.main.log.text, end.main.summary, ...Object.values(end.main.outputs)].join('\n')
+    expect(told).not.toContain(FALSE_TOKEN)
+  })
+})
+
+test('`scan: off` starts no scanner, and the report says that the gate was waived', async () => {
+  const { on, end } = await scanned({}, { scan: 'off' })
+  expectGreen(end)
+  expect(await on.calls()).toEqual([])
+  expect(end.main.report?.scan).toMatchObject({ result: 'not-scanned', decision: 'waived' })
+  expect(end.main.outputs['scan-result']).toBe('not-scanned')
+})
+
+describe('a broken scanner is never clean', () => {
+  test.each<[what: string, fake: FakeTrivy | undefined, says: string]>([
+    ['is not there', undefined, 'no trivy on PATH'],
+    ['does not know its version', { version: `console.log('trivy')` }, 'version'],
+    ['crashes', { scan: `console.error('panic: broken'); process.exit(2)` }, 'panic: broken'],
+    ['leaves no report', { scan: '' }, 'left no report'],
+    ['writes nonsense', { scan: `fs.writeFileSync(option('--output'), '{"fine":true')` }, 'linux/amd64'],
+    ['says findings by its exit code and none in its report', { scan: 'answer([], 10)' }, 'exit code 10'],
+    [
+      'says clean by its exit code and has findings in its report',
+      { scan: `answer([${JSON.stringify(vulnerability())}], 0)` },
+      'exit code 0',
+    ],
+    [
+      'reports on another image',
+      { scan: `answer([], 0); fs.writeFileSync(option('--output'), JSON.stringify({ SchemaVersion: 2 }))` },
+      'linux/amd64',
+    ],
+    ['is killed', { scan: `process.kill(process.pid, 'SIGKILL')` }, '137'],
+  ])('when it %s', async (_what, fake, says) => {
+    for (const scan of ['gate', 'report']) {
+      const { end, both } = await scanned(fake, { scan })
+      expect(expectRed(end, 'SCAN_BROKEN')).toContain(says)
+      for (const one of both) expect(one.writes()).toEqual([])
+    }
+  })
+
+  test('when `trivy-path` names nothing', async () => {
+    const { end } = await scanned({}, { 'trivy-path': 'tools/trivy' })
+    expect(expectRed(end, 'SCAN_BROKEN')).toContain('trivy-path')
+  })
+})
+
+test('a database that no repository gives is SCAN_DATABASE with every reason', async () => {
+  const download = `console.error('FATAL ' + option('--db-repository') + ' refuses'); process.exit(1)`
+  const { end, both } = await scanned({ download }, { 'db-repository': 'one.example/db,two.example/db:2' })
+  const message = expectRed(end, 'SCAN_DATABASE')
+  for (const words of ['one.example/db:2 refuses', 'two.example/db:2 refuses']) expect(message).toContain(words)
+  for (const one of both) expect(one.writes()).toEqual([])
+})
+
+test('a scanner with a known theft in it is TOOL_UNVERIFIED, and scans nothing', async () => {
+  const { on, end } = await scanned({ version: `console.log('{"Version":"0.69.4"}')` })
+  expect(expectRed(end, 'TOOL_UNVERIFIED')).toContain('0.69.4')
+  expect((await on.calls()).map(({ args }) => args[0])).toEqual(['version'])
+})
+
+test('a scanner is started in an empty folder and with an emptied environment', async () => {
+  const { on, end } = await scanned({})
+  expectGreen(end)
+  const calls = await on.calls()
+  expect(calls.length).toBeGreaterThan(2)
+  for (const { env, directory } of calls) {
+    expect(Object.keys(env).filter((name) => !/^(?:HOME|TMPDIR|PWD|_|SHLVL)$/.test(name))).toEqual([])
+    expect(directory.startsWith(on.temp)).toBe(true)
+  }
+  expect(messagesOf(end.main.log, 'warning')).toEqual([])
+})
