@@ -65,3 +65,8 @@ export function asLadingError(thrown: unknown): LadingError {
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   return new LadingError('INTERNAL', `unexpected: ${message}`, { cause: thrown })
 }
+
+/** Whether a file could not be written because its volume is full. */
+export function isDiskFull(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOSPC'
+}

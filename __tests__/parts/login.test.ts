@@ -1,18 +1,11 @@
-import { symlink } from 'node:fs/promises'
+import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  need,
-  type StartedEngine,
-  type StartedRegistry,
-  startEngine,
-  startRegistry,
-} from '../../scripts/part/index.ts'
-import type { StepEnd } from '../support/runner.ts'
+import { need, type StartedEngine, type StartedRegistry, startEngine, startRegistry } from '../../scripts/part/index.ts'
 import { changes, snapshot, writeFiles } from '../support/runner/files.ts'
-import { configurationFor, craneAs, machineWith, pushBase, toldBy, type Machine } from './stage.ts'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import type { StepEnd } from '../support/runner.ts'
+import { configurationFor, craneAs, type Machine, machineWith, pushBase, toldBy } from './stage.ts'
 
 const ready = await need(['engine', 'buildx', 'registry2', 'registry3', 'crane'])
 const USER = { username: 'reader', password: 'correct horse' }

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
-  type AccessLine,
   need,
   requirePart,
   type StartedEngine,
@@ -13,6 +12,7 @@ import {
   startRegistry,
 } from '../../scripts/part/index.ts'
 import { writeFiles } from '../support/runner/files.ts'
+import type { StepEnd } from '../support/runner.ts'
 import { type DatabaseServer, serveDatabase } from '../support/trivy-database.ts'
 import {
   askedDuring,
@@ -26,8 +26,11 @@ import {
   isWrite,
   type Machine,
   machineWith,
+  makeMachine,
   methods,
   pushBase,
+  sentBlobs,
+  sentManifests,
   TAGS,
   toldBy,
   traces,
@@ -45,6 +48,8 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
   let base: string
   let configuration: string
   let crane: Crane
+  let before: readonly string[]
+  let first: StepEnd
 
   beforeAll(async () => {
     engine = await startEngine('containerd')
@@ -54,6 +59,11 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
     base = await pushBase(three)
     configuration = await configurationFor(await mkdtemp(join(tmpdir(), 'lading-login-')), two.host, USER)
     crane = craneAs(configuration)
+    before = await traces(engine)
+    const machine = await makeMachine(engine)
+    await application(machine)
+    first = await machine.publish(await build('acme/app'))
+    await machine[Symbol.asyncDispose]()
   })
 
   afterAll(async () => {
@@ -93,15 +103,11 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
   }
 
   test('brings what buildx wrote under three tags to both, and leaves nothing behind', async () => {
-    const machine = await machineWith(engine)
-    await application(machine)
-    const before = await traces(engine)
-    const step = await machine.publish(await build('acme/first'))
-    expectGreen(step)
+    expectGreen(first)
     expect(await traces(engine)).toEqual(before)
-    const { digest, ...outputs } = step.main.outputs
-    expect(step.main.log.text).toContain(`exporting manifest list ${digest} `)
-    for (const name of names('acme/first')) {
+    const { digest, ...outputs } = first.main.outputs
+    expect(first.main.log.text).toContain(`exporting manifest list ${digest} `)
+    for (const name of names('acme/app')) {
       expect((await crane('ls', name)).split('\n').sort()).toEqual(TAGS)
       for (const tag of TAGS) expect(await crane('digest', `${name}:${tag}`)).toBe(digest)
       expect(await crane('validate', '--remote', `${name}:1.4.2`)).toContain('PASS')
@@ -114,9 +120,9 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
       })
     }
     expect(outputs).toMatchObject({ published: 'true', version: '1.4.2', 'scan-result': 'clean' })
-    expect(step.main.report).toMatchObject({ result: 'published', references: Array(6).fill({ outcome: 'created' }) })
+    expect(first.main.report).toMatchObject({ result: 'published', references: Array(6).fill({ outcome: 'created' }) })
     for (const secret of [USER.password, Buffer.from(`${USER.username}:${USER.password}`).toString('base64')])
-      expect(toldBy(step)).not.toContain(secret)
+      expect(toldBy(first)).not.toContain(secret)
   })
 
   test('gives docker an image that it pulls by its digest, attestations included', async () => {
@@ -140,12 +146,10 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
 
   test('asks by HEAD alone when the same layout is published again', async () => {
     const machine = await machineWith(engine)
-    await application(machine)
-    const first = await machine.publish(await build('acme/again'))
     const layout = join(machine.workspace, 'finished')
-    await crane('pull', '--format', 'oci', `${names('acme/again')[1]}:latest`, layout)
+    await crane('pull', '--format', 'oci', `${names('acme/app')[1]}:latest`, layout)
     const { result, asked } = await askedDuring([two, three], async () =>
-      machine.publish({ ...(await targets('acme/again')), layout }),
+      machine.publish({ ...(await targets('acme/app')), layout }),
     )
     expectGreen(result)
     expect(result.main.outputs['digest']).toBe(first.main.outputs['digest'])
@@ -156,8 +160,7 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
   test('writes nothing when the same sources are built again', async () => {
     const machine = await machineWith(engine)
     await application(machine)
-    const first = await machine.publish(await build('acme/rebuilt'))
-    const { result, asked } = await askedDuring([two, three], async () => machine.publish(await build('acme/rebuilt')))
+    const { result, asked } = await askedDuring([two, three], async () => machine.publish(await build('acme/app')))
     expectGreen(result)
     expect(result.main.log.text).toContain(`exporting manifest list ${first.main.outputs['digest']}`)
     const nothing = { blobs: 0, bytes: 0 }
@@ -171,17 +174,18 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
   test('sends one layer, its config and the manifests when one layer has changed', async () => {
     const machine = await machineWith(engine)
     await application(machine)
-    await machine.publish(await build('acme/changed'))
     await application(machine, { 'app-arm64': 'changed\n' })
-    const { result, asked } = await askedDuring([two, three], async () => machine.publish(await build('acme/changed')))
+    const { result, asked } = await askedDuring([two, three], async () =>
+      machine.publish({ ...(await build('acme/app')), tags: 'changed' }),
+    )
     expectGreen(result)
     const { digest = '', digests = '{}' } = result.main.outputs
     const changed: string = JSON.parse(digests)['linux/arm64']
-    for (const [at, name] of names('acme/changed').entries()) {
+    for (const [at, name] of names('acme/app').entries()) {
       const { config, layers } = JSON.parse(await crane('manifest', `${name}@${changed}`))
       const layer = layers.at(-1)
       expect(sentBlobs(asked[at] ?? [])).toEqual([config.digest, layer.digest].sort())
-      expect(sentManifests(asked[at] ?? [])).toEqual([changed, digest, ...TAGS].sort())
+      expect(sentManifests(asked[at] ?? [])).toEqual([changed, digest, 'changed'].sort())
       expect(result.main.report?.registries[at]?.uploaded).toEqual({ blobs: 2, bytes: config.size + layer.size })
     }
   })
@@ -210,18 +214,6 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
     expect(await filesWith('org.opencontainers.image.revision', three.directory)).not.toEqual([])
   })
 })
-
-/** The digests of blobs that ended their upload. */
-function sentBlobs(asked: readonly AccessLine[]): readonly string[] {
-  const puts = asked.filter(({ method, path }) => method === 'PUT' && path.includes('/blobs/uploads/'))
-  return puts.map(({ path }) => new URL(path, 'http://registry').searchParams.get('digest') ?? '').sort()
-}
-
-/** The tags and digests under which manifests were put. */
-function sentManifests(asked: readonly AccessLine[]): readonly string[] {
-  const puts = asked.filter(({ method, path }) => method === 'PUT' && path.includes('/manifests/'))
-  return puts.map(({ path }) => path.split('/').at(-1) ?? '').sort()
-}
 
 /** The files below a folder that hold this text, as they are or unpacked. */
 async function filesWith(text: string, folder: string): Promise<readonly string[]> {

@@ -28,9 +28,14 @@ type Inputs = Readonly<Record<string, string | readonly string[]>>
 /** A runner with an engine on it, for one test. */
 export type Machine = Runner & { publish(inputs: Inputs, step?: Step): Promise<StepEnd> }
 
-export async function machineWith({ path, env }: Pick<StartedEngine, 'path' | 'env'>): Promise<Machine> {
+export async function machineWith(engine: Pick<StartedEngine, 'path' | 'env'>): Promise<Machine> {
+  const machine = await makeMachine(engine)
+  onTestFinished(() => machine[Symbol.asyncDispose]())
+  return machine
+}
+
+export async function makeMachine({ path, env }: Pick<StartedEngine, 'path' | 'env'>): Promise<Machine> {
   const runner = await makeRunner()
-  onTestFinished(() => runner[Symbol.asyncDispose]())
   const machine = { ...env, PATH: `${runner.bin}:${path}:/usr/bin:/bin` }
   return {
     ...runner,
@@ -149,4 +154,16 @@ export function isWrite({ method, path }: AccessLine): boolean {
 
 export function methods(asked: readonly AccessLine[]): readonly string[] {
   return [...new Set(asked.map(({ method }) => method))].sort()
+}
+
+/** The digests of blobs that ended their upload. */
+export function sentBlobs(asked: readonly AccessLine[]): readonly string[] {
+  const puts = asked.filter(({ method, path }) => method === 'PUT' && path.includes('/blobs/uploads/'))
+  return puts.map(({ path }) => new URL(path, 'http://registry').searchParams.get('digest') ?? '').sort()
+}
+
+/** The tags and digests under which manifests were put. */
+export function sentManifests(asked: readonly AccessLine[]): readonly string[] {
+  const puts = asked.filter(({ method, path }) => method === 'PUT' && path.includes('/manifests/'))
+  return puts.map(({ path }) => path.split('/').at(-1) ?? '').sort()
 }

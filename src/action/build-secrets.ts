@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LadingError } from '../error.ts'
+import { isDiskFull, LadingError } from '../error.ts'
 import type { BuildSecret, PublishRequest } from '../plan/request.ts'
 import type { SecretValue } from './pairs.ts'
 
@@ -33,8 +33,7 @@ async function writeSecret(file: string, id: string, value: string): Promise<voi
     // `wx`: never through a link that somebody else put there.
     await writeFile(file, value, { mode: 0o600, flag: 'wx' })
   } catch (cause) {
-    const full = cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
-    throw new LadingError(full ? 'DISK_FULL' : 'INTERNAL', `keeping the build secret ${id} in a private file failed`, {
+    throw new LadingError(isDiskFull(cause) ? 'DISK_FULL' : 'INTERNAL', `keeping the build secret ${id} in a private file failed`, {
       cause,
     })
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
-import { LadingError } from '../error.ts'
+import { isDiskFull, LadingError } from '../error.ts'
 
 /**
  * Appends `name` and `value` to a file of the runner (GITHUB_OUTPUT, GITHUB_STATE) in its heredoc form.
@@ -19,7 +19,6 @@ export function appendText(file: string, text: string): void {
   try {
     appendFileSync(file, text)
   } catch (cause) {
-    const full = cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
-    throw new LadingError(full ? 'DISK_FULL' : 'INTERNAL', `writing to the runner's file ${file} failed`, { cause })
+    throw new LadingError(isDiskFull(cause) ? 'DISK_FULL' : 'INTERNAL', `writing to the runner's file ${file} failed`, { cause })
   }
 }

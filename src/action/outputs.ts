@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LadingError } from '../error.ts'
+import { isDiskFull, LadingError } from '../error.ts'
 import { appendRecord, appendText } from './file-command.ts'
 import type { ProcessVariables } from './form.ts'
 
@@ -29,7 +29,7 @@ export async function writeReport(directory: string, json: string, named: boolea
     await mkdir(directory, { recursive: true })
     return named ? await replace(directory, json) : await addBeside(directory, json)
   } catch (cause) {
-    const full = cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
+    const full = isDiskFull(cause)
     throw new LadingError(full ? 'DISK_FULL' : 'INPUT_INVALID', `writing the report to ${directory} failed`, {
       cause,
       ...(full ? {} : { hint: 'Name a folder in `report-dir` that this job may write to.' }),

@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Scratch } from '../edges.ts'
-import { LadingError } from '../error.ts'
+import { isDiskFull, LadingError } from '../error.ts'
 import type { ProcessVariables } from './form.ts'
 import { saveState } from './state.ts'
 
@@ -48,7 +48,6 @@ function onDisk(what: string, work: () => void): void {
   try {
     work()
   } catch (cause) {
-    const full = cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
-    throw new LadingError(full ? 'DISK_FULL' : 'INTERNAL', `${what} failed`, { cause })
+    throw new LadingError(isDiskFull(cause) ? 'DISK_FULL' : 'INTERNAL', `${what} failed`, { cause })
   }
 }

@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { LadingError } from '../error.ts'
+import { isDiskFull, LadingError } from '../error.ts'
 
 /** What a layout is made of. Nothing else in a tar is unpacked: its names come from a stranger and become paths. */
 const LAYOUT_FILE = /^(?:\.\/)?(oci-layout|index\.json|blobs\/(?:sha256\/[a-f0-9]{64}|sha512\/[a-f0-9]{128}))$/
@@ -31,7 +31,7 @@ export async function unpackLayout(path: string, directory: string): Promise<voi
     }
     await reading
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC') {
+    if (isDiskFull(cause)) {
       throw new LadingError('DISK_FULL', `unpacking the layout ${path}: no space is left in ${directory}`, { cause })
     }
     throw new LadingError('CONTENT_INVALID', `unpacking the layout ${path}: it is not a tar that can be read`, {
