@@ -29,6 +29,11 @@ async function contents(folder: string): Promise<Record<string, string>> {
   const names = (await readdir(folder)).toSorted()
   const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
   return Object.fromEntries(
-    names.map((name, index) => [name, createHash('sha256').update(texts[index] ?? '').digest('hex')]),
+    names.map((name, index) => [
+      name,
+      createHash('sha256')
+        .update(texts[index] ?? '')
+        .digest('hex'),
+    ]),
   )
 }

@@ -8,8 +8,14 @@ export function installPackages(root) {
   if (isInstalled(root)) return
   console.log('Installing the packages of package-lock.json')
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const { status } = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
-  if (status !== 0) throw new Error(`npm ci ended with ${status}: look at its lines above, and whether the package registry can be reached`)
+  const { status } = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  if (status !== 0)
+    throw new Error(
+      `npm ci ended with ${status}: look at its lines above, and whether the package registry can be reached`,
+    )
 }
 
 /** npm writes what it installed beside the packages; the lock file says what it should be. */

@@ -32,9 +32,17 @@ function runTests(projects) {
   const folder = mkdtempSync(join(tmpdir(), 'test-report-'))
   const file = join(folder, 'report.json')
   try {
-    const status = run(join(bin, 'vitest'), ['run', ...projects, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`])
+    const status = run(join(bin, 'vitest'), [
+      'run',
+      ...projects,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${file}`,
+    ])
     const report = JSON.parse(readFileSync(file, 'utf8'))
-    const broken = report.testResults.filter(({ status, assertionResults }) => status === 'failed' && !assertionResults.some((one) => one.status === 'failed'))
+    const broken = report.testResults.filter(
+      ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((one) => one.status === 'failed'),
+    )
     const failed = report.numFailedTests + broken.length
     return {
       passed: report.numPassedTests,

@@ -157,6 +157,14 @@ describe('unpackLayout', () => {
     await expect(unpacked(bytes ?? whole.subarray(0, 700))).rejects.toMatchObject({ code: 'CONTENT_INVALID' })
   })
 
+  test.each([1, 511, 512, 513, 1024, 1500])('comes to an end where a tar is cut off after %i bytes', async (length) => {
+    const tar = Buffer.concat([tarOf({ 'manifest.json': 'x'.repeat(900) }).subarray(0, 1536), await sampleTar()])
+    for (const bytes of [tar.subarray(0, length), tar.subarray(0, tar.length - length)]) {
+      const error = await unpacked(bytes).catch((thrown: unknown) => thrown)
+      if (typeof error !== 'string') expect(error).toMatchObject({ code: 'CONTENT_INVALID' })
+    }
+  })
+
   test('is asked for files only', async () => {
     await writeFile(join(directory, 'a.tar'), '')
     await symlink(join(directory, 'a.tar'), join(directory, 'link'))

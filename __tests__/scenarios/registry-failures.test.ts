@@ -112,7 +112,12 @@ const HTML = { kind: 'status', status: 413, body: '<html><h1>413 Request Entity 
 const SCHEMA = { errors: [{ code: 'MANIFEST_INVALID', message: 'manifest invalid' }] }
 
 test.each<[code: string, what: string, faults: readonly Fault[], says: string]>([
-  ['REGISTRY_BUSY', 'answers 503 for ever', [{ step: 'manifest-head', effect: { kind: 'status', status: 503 } }], '503'],
+  [
+    'REGISTRY_BUSY',
+    'answers 503 for ever',
+    [{ step: 'manifest-head', effect: { kind: 'status', status: 503 } }],
+    '503',
+  ],
   ['REGISTRY_BUSY', 'has too much to do', [{ step: 'upload-put', effect: { kind: 'status', status: 429 } }], '429'],
   ['CONTENT_REFUSED', 'takes no large bodies', [{ step: 'upload-put', effect: HTML }], 'client_max_body_size'],
   [
@@ -127,14 +132,21 @@ test.each<[code: string, what: string, faults: readonly Fault[], says: string]>(
     [{ step: 'tag-put', effect: { kind: 'headers', set: { 'docker-content-digest': `sha256:${'0'.repeat(64)}` } } }],
     'stored it as',
   ],
-  ['DIGEST_MISMATCH', 'forgets what was written', [{ step: 'tag-put', effect: { kind: 'forget' } }], 'it shows nothing'],
+  [
+    'DIGEST_MISMATCH',
+    'forgets what was written',
+    [{ step: 'tag-put', effect: { kind: 'forget' } }],
+    'it shows nothing',
+  ],
 ])('%s when the registry %s', async (code, _what, faults, says) => {
   const on = await runner()
   const one = await registry({ faults })
   await layout(on)
   const end = await on.step({ inputs: { ...unscanned(`${one.host}/acme/api`), retries: '1', tags: 'version' } })
   expect(expectRed(end, code)).toContain(says)
-  expect(tagsOf(one, 'acme/api')).toEqual(code === 'DIGEST_MISMATCH' && says === 'stored it as' ? expect.anything() : {})
+  expect(tagsOf(one, 'acme/api')).toEqual(
+    code === 'DIGEST_MISMATCH' && says === 'stored it as' ? expect.anything() : {},
+  )
 })
 
 test('TAG_IMMUTABLE when the registry does not let a tag be moved', async () => {

@@ -89,11 +89,10 @@ describe('a broken scanner is never clean', () => {
     ],
     ['is killed', { scan: `process.kill(process.pid, 'SIGKILL')` }, '137'],
   ])('when it %s', async (_what, fake, says) => {
-    for (const scan of ['gate', 'report']) {
-      const { end, both } = await scanned(fake, { scan })
-      expect(expectRed(end, 'SCAN_BROKEN')).toContain(says)
-      for (const one of both) expect(one.writes()).toEqual([])
-    }
+    // With `gate` nobody would let it pass; with `report` somebody might.
+    const { end, both } = await scanned(fake, { scan: 'report' })
+    expect(expectRed(end, 'SCAN_BROKEN')).toContain(says)
+    for (const one of both) expect(one.writes()).toEqual([])
   })
 
   test('when `trivy-path` names nothing', async () => {

@@ -20,13 +20,14 @@ describe('the demonstration', LIMIT, () => {
   })
 
   test('runs to its end without an engine and without Trivy, and says what is missing', async () => {
-    const { code, printed, left } = await demonstrate(await bareVariables())
+    const temporary = await folder()
+    const { code, printed } = await demonstrate({ ...(await bareVariables()), TMPDIR: temporary })
     expect(printed).toMatch(/^Engine: .*finished OCI layout/m)
     expect(printed).toMatch(/^Trivy: .*nothing is scanned here\. .+/m)
     expect(printed).toContain('The same again: 0 writes, 0 bytes received.')
     expect(printed).toContain('A vulnerable one: not shown.')
     expect(code).toBe(0)
-    expect(left).toEqual([])
+    expect(await readdir(temporary)).toEqual([])
   })
 
   test('shows no password, no debug line and no workflow command', async () => {
@@ -75,14 +76,11 @@ describe('the summary for a terminal', () => {
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** Runs it with a temporary folder of its own, and looks what it leaves there. */
-async function demonstrate(variables: Variables) {
-  const temporary = await folder()
-  const env = { ...variables, TMPDIR: temporary }
+async function demonstrate(env: Variables) {
   const child = spawn(process.execPath, [DEMO], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
   const printed = await text(child.stdout)
-  return { code: await ended, printed, left: await readdir(temporary) }
+  return { code: await ended, printed }
 }
 
 async function bareVariables(): Promise<Variables> {

@@ -61,7 +61,8 @@ export function memoryStore(name = 'memory'): MemoryStore {
     },
     async tag(manifest, tag) {
       await store.before('tag', tag)
-      if (!contents.has(manifest.descriptor.digest)) throw new LadingError('CONTENT_REFUSED', `${name} does not have the manifest`)
+      if (!contents.has(manifest.descriptor.digest))
+        throw new LadingError('CONTENT_REFUSED', `${name} does not have the manifest`)
       tags.set(tag, manifest.descriptor)
       store.log.push(`tag ${tag}`)
     },

@@ -33,8 +33,12 @@ async function writeSecret(file: string, id: string, value: string): Promise<voi
     // `wx`: never through a link that somebody else put there.
     await writeFile(file, value, { mode: 0o600, flag: 'wx' })
   } catch (cause) {
-    throw new LadingError(isDiskFull(cause) ? 'DISK_FULL' : 'INTERNAL', `keeping the build secret ${id} in a private file failed`, {
-      cause,
-    })
+    throw new LadingError(
+      isDiskFull(cause) ? 'DISK_FULL' : 'INTERNAL',
+      `keeping the build secret ${id} in a private file failed`,
+      {
+        cause,
+      },
+    )
   }
 }

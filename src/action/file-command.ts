@@ -19,6 +19,8 @@ export function appendText(file: string, text: string): void {
   try {
     appendFileSync(file, text)
   } catch (cause) {
-    throw new LadingError(isDiskFull(cause) ? 'DISK_FULL' : 'INTERNAL', `writing to the runner's file ${file} failed`, { cause })
+    throw new LadingError(isDiskFull(cause) ? 'DISK_FULL' : 'INTERNAL', `writing to the runner's file ${file} failed`, {
+      cause,
+    })
   }
 }

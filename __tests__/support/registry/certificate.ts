@@ -1,16 +1,18 @@
 import { createSign, generateKeyPairSync, randomBytes } from 'node:crypto'
 
-/** A key and a certificate for localhost and 127.0.0.1, good for a day; made anew so that no key lies in the repository. */
-export function selfSignedCertificate(): { cert: string; key: string } {
+/**
+ * A key and a certificate for 127.0.0.1 and some names, good for a day; made anew so that no key lies in the repository.
+ */
+export function selfSignedCertificate(hosts: readonly string[] = ['localhost']): { cert: string; key: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const body = certificateBody(publicKey.export({ type: 'spki', format: 'der' }))
+  const body = certificateBody(publicKey.export({ type: 'spki', format: 'der' }), hosts)
   const signature = createSign('sha256').update(body).sign(privateKey)
   const certificate = sequence(body, ecdsaWithSha256, der(0x03, Buffer.from([0]), signature))
   return { cert: pem(certificate), key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }
 }
 
 // RFC 5280 §4.1: TBSCertificate, version 3.
-function certificateBody(publicKey: Uint8Array): Buffer {
+function certificateBody(publicKey: Uint8Array, hosts: readonly string[]): Buffer {
   const version = der(0xa0, der(0x02, Buffer.from([2])))
   // A leading 01 keeps the number positive.
   const serial = der(0x02, Buffer.from([1]), randomBytes(8))
@@ -19,7 +21,7 @@ function certificateBody(publicKey: Uint8Array): Buffer {
   )
   const day = 24 * 60 * 60 * 1000
   const validity = sequence(utcTime(Date.now() - day), utcTime(Date.now() + day))
-  const extensions = der(0xa3, sequence(authority, names))
+  const extensions = der(0xa3, sequence(authority, namesOf(hosts)))
   return sequence(version, serial, ecdsaWithSha256, name, validity, name, publicKey, extensions)
 }
 
@@ -49,8 +51,12 @@ function utcTime(milliseconds: number): Buffer {
 const ecdsaWithSha256 = sequence(identifier(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02))
 // basicConstraints with CA: the certificate is its own authority.
 const authority = sequence(identifier(0x55, 0x1d, 0x13), der(0x04, sequence(der(0x01, Buffer.from([0xff])))))
-const alternatives = sequence(der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])))
-const names = sequence(identifier(0x55, 0x1d, 0x11), der(0x04, alternatives))
+
+function namesOf(hosts: readonly string[]): Buffer {
+  const names = hosts.map((host) => der(0x82, Buffer.from(host)))
+  const alternatives = sequence(...names, der(0x87, Buffer.from([127, 0, 0, 1])))
+  return sequence(identifier(0x55, 0x1d, 0x11), der(0x04, alternatives))
+}
 
 function pem(certificate: Buffer): string {
   const lines = certificate.toString('base64').match(/.{1,64}/g) ?? []
