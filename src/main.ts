@@ -11,7 +11,7 @@ import { type Surroundings, surroundings } from './action/process.ts'
 import { makeReporter } from './action/reporter.ts'
 import { makeScratch } from './action/scratch.ts'
 import { readState, saveState } from './action/state.ts'
-import { tell } from './action/tell.ts'
+import { tell, tellFailure } from './action/tell.ts'
 import { asLadingError } from './error.ts'
 import type { Repository } from './image/reference.ts'
 import { failureReport } from './report/draft.ts'
@@ -25,8 +25,8 @@ async function begin(around: Surroundings): Promise<number> {
   saveState(around.variables, 'begun', 'true')
   for (const secret of await masksOf(around.variables)) around.write(addMask(secret))
   const { report, images } = await publish(around)
-  await tell(report, images, around)
-  return report.failure === undefined ? 0 : 1
+  const told = await tell(report, images, around)
+  return told.failure === undefined ? 0 : 1
 }
 
 type Told = { readonly report: Report; readonly images: readonly Repository[] }
@@ -72,4 +72,11 @@ async function afterwards({ variables, write }: Surroundings): Promise<number> {
   return 0
 }
 
-process.exitCode = await begin(surroundings())
+/** What even the telling could not survive, such as a runner's file on a full disk. */
+function lastWords(thrown: unknown, { write }: Surroundings): number {
+  tellFailure(asLadingError(thrown), write)
+  return 1
+}
+
+const around = surroundings()
+process.exitCode = await begin(around).catch((thrown: unknown) => lastWords(thrown, around))

@@ -146,7 +146,7 @@ test.each([
 ])('%s is %s', (code, wanted, text) => {
   const url = new URL('https://registry.example/')
   const error = Object.assign(new Error('inner'), { code })
-  for (const thrown of [error, new Error('outer', { cause: error }), new AggregateError([error])]) {
+  for (const thrown of [error, new Error('outer', { cause: error }), new AggregateError([error], 'several')]) {
     const trouble = networkTrouble(thrown, url)
     expect(trouble).toMatchObject({ code: wanted, message: expect.stringContaining(text) })
     expect(trouble.message).toContain('registry.example')

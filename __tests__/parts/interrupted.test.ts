@@ -43,7 +43,7 @@ describe.skipIf(!ready)('a step that was killed in the middle of its upload', ()
           stdio: 'ignore',
         })
         const ended = once(child, 'exit')
-        await held
+        await Promise.race([held, ended])
         child.kill('SIGKILL')
         expect(await ended).toEqual([null, 'SIGKILL'])
         line.release()

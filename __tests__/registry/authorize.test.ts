@@ -193,7 +193,12 @@ describe('credentials stay with their registry', () => {
     const [registry, thief] = await Promise.all([registryWith({ auth: TOKENS }), registryWith({ auth: TOKENS })])
     const blob = memoryStore().put('some layer', 'application/vnd.oci.image.layer.v1.tar')
     const location = `${thief.url.origin}/v2/acme/api/blobs/${blob.digest}`
-    registry.fail({ step: 'blob-get', effect: { kind: 'status', status: 307, headers: { location } } })
+    // By what stands in front of the registry, so that nothing has been learnt yet.
+    registry.fail({
+      step: 'blob-get',
+      beforeAuth: true,
+      effect: { kind: 'status', status: 307, headers: { location } },
+    })
     const remote = clientOf({ logins: [loginAt(registry.host)] }).remote(`${registry.host}/acme/api`, 'pull')
     await expect(remote.fetch(blob)).rejects.toThrow('status 401')
     expect(thief.requests).toMatchObject([{ step: 'blob-get', status: 401, credentials: false }])

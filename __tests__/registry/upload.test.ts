@@ -1,39 +1,10 @@
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import type { Descriptor } from '../../src/image/descriptor.ts'
 import { digestOf } from '../../src/image/digest.ts'
-import { connected } from '../support/client.ts'
-import { bytesOf } from '../support/registry/blob.ts'
+import { connected, openClient } from '../support/client.ts'
 import type { LocationForm } from '../support/registry/effect.ts'
-import type { InProcessRegistry } from '../support/registry/server.ts'
-
-const LAYER = 'application/vnd.oci.image.layer.v1.tar'
-
-function layer(
-  content: string | Uint8Array = 'a layer',
-): Descriptor & { open: () => Promise<Readable>; opened: number } {
-  const bytes = Buffer.from(content)
-  const described = { mediaType: LAYER, digest: digestOf(bytes), size: bytes.length, opened: 0 }
-  const open = async () => {
-    blob.opened += 1
-    return Readable.from(chunksOf(bytes))
-  }
-  const blob = { ...described, open }
-  return blob
-}
-
-function chunksOf(bytes: Buffer): Buffer[] {
-  const count = Math.ceil(bytes.length / 65_536)
-  return Array.from({ length: count }, (_, index) => bytes.subarray(index * 65_536, (index + 1) * 65_536))
-}
-
-const steps = (registry: InProcessRegistry) =>
-  registry.requests.map(({ step, status }) => `${step} ${status ?? 'reset'}`)
-
-function stored(registry: InProcessRegistry, { digest }: Descriptor, path = 'acme/api'): string | undefined {
-  const blob = registry.repositories.get(path)?.blobs.get(digest)
-  return blob === undefined ? undefined : bytesOf(blob).toString()
-}
+import { layer, steps, stored } from '../support/sample-blob.ts'
+import { scripted } from '../support/scripted-send.ts'
 
 describe('uploading a blob', () => {
   test('takes one POST and one PUT with its length', async () => {
@@ -74,6 +45,15 @@ describe('uploading a blob', () => {
     const { remote } = await connected({ faults: [fault] })
     const blob = layer()
     await expect(remote.push(blob, blob.open)).rejects.toThrow('did not say where to send it')
+  })
+
+  test('does not go to this machine because a registry elsewhere says so', async () => {
+    const send = scripted({ status: 202, headers: { location: 'https://127.0.0.1:8443/upload' } })
+    await using client = openClient({ around: () => send })
+    const blob = layer()
+    const pushing = client.remote('registry.example/acme/api').push(blob, blob.open)
+    await expect(pushing).rejects.toThrow('on this machine; nothing is sent there')
+    expect([send.requests.length, blob.opened]).toEqual([1, 0])
   })
 
   test.each([200, 202, 204])('takes a %i for a 201', async (status) => {
@@ -192,61 +172,5 @@ describe('an upload that fails', () => {
     expect(await pushing).toMatchObject({ code: 'CANCELLED' })
     expect(steps(registry).at(-1)).toBe('upload-cancel 204')
     expect(registry.openUploads()).toEqual([])
-  })
-})
-
-describe('a blob that a sibling repository has', () => {
-  async function siblings(options: Parameters<typeof connected>[0] = {}) {
-    const { registry, client } = await connected(options)
-    const [one, two] = ['acme/one', 'acme/two'].map((path) => client.remote(`${registry.host}/${path}`))
-    if (one === undefined || two === undefined) throw new Error('two repositories are needed')
-    return { registry, one, two }
-  }
-
-  test('is mounted, also while it is still on its way there', async () => {
-    const { registry, one, two } = await siblings()
-    const blob = layer()
-    const arrivals = await Promise.all([one.push(blob, blob.open), two.push(blob, blob.open)])
-    expect(arrivals).toEqual(['uploaded', 'mounted'])
-    expect(blob.opened).toBe(1)
-    expect(stored(registry, blob, 'acme/two')).toBe('a layer')
-  })
-
-  test('is mounted when the registry said that it has it', async () => {
-    const { registry, one, two } = await siblings({
-      auth: { kind: 'token', users: { user: { password: 'pass-word' } } },
-    })
-    const blob = layer()
-    registry.put('acme/one', { manifest: {}, blobs: [Buffer.from('a layer')] })
-    expect(await one.exists(blob)).toBe(true)
-    expect(await two.push(blob, blob.open)).toBe('mounted')
-    expect(blob.opened).toBe(0)
-  })
-
-  test.each([400, 401, 403, 404, 405])('is uploaded when the registry answers %i to the mount', async (status) => {
-    const { registry, one, two } = await siblings({ faults: [{ step: 'mount', effect: { kind: 'status', status } }] })
-    const blob = layer()
-    await one.push(blob, blob.open)
-    expect(await two.push(blob, blob.open)).toBe('uploaded')
-    expect(stored(registry, blob, 'acme/two')).toBe('a layer')
-  })
-
-  test('is uploaded when the mount only opens a session, which is cancelled', async () => {
-    const { registry, one, two } = await siblings({ mount: false })
-    const blob = layer()
-    await one.push(blob, blob.open)
-    registry.reset()
-    expect(await two.push(blob, blob.open)).toBe('uploaded')
-    expect(steps(registry)).toEqual(['mount 202', 'upload-cancel 204', 'upload-open 202', 'upload-put 201'])
-    expect(registry.openUploads()).toEqual([])
-  })
-
-  test('is uploaded when the sibling did not get it', async () => {
-    const fault = { step: 'upload-put', repository: 'acme/one', effect: { kind: 'status', status: 403 } } as const
-    const { registry, one, two } = await siblings({ faults: [fault] })
-    const blob = layer()
-    const [first, second] = await Promise.allSettled([one.push(blob, blob.open), two.push(blob, blob.open)])
-    expect([first.status, second]).toEqual(['rejected', { status: 'fulfilled', value: 'uploaded' }])
-    expect(steps(registry).join()).not.toContain('mount')
   })
 })

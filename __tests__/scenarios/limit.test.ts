@@ -123,7 +123,13 @@ describe('a limit that is used up is RATE_LIMITED before docker is started', () 
 
 describe('the build goes on', () => {
   test.each<[what: string, hub: Hub, more: Readonly<Record<string, string>>, level: string, says: string]>([
-    ['with a warning when fewer are left than it may need', { limit: { ...PLENTY, remaining: 1 } }, {}, 'warning', '2 may'],
+    [
+      'with a warning when fewer are left than it may need',
+      { limit: { ...PLENTY, remaining: 1 } },
+      {},
+      'warning',
+      '2 may',
+    ],
     ['with a warning for `warn`', { limit: NONE }, { 'rate-limit': 'warn' }, 'warning', '0 of 100'],
     [
       'with a notice when the limit cannot be asked',

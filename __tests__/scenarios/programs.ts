@@ -57,11 +57,18 @@ export function finding(result: object, architecture?: string): string {
 }
 
 /** What a fake engine does when it builds: JavaScript that finds `args`, `option`, `fs` and `layoutFolder()`. */
-export type FakeDocker = { readonly build?: string; readonly login?: string; readonly create?: string }
+export type FakeDocker = {
+  readonly build?: string
+  readonly login?: string
+  readonly create?: string
+  readonly info?: string
+}
 
 const ENGINE = `
   const destination = () => args.find((arg) => arg.startsWith('type=oci')).match(/dest=([^,"]+)/)[1]
   const inspected = 'Name: default\\nDriver: docker\\n\\nNodes:\\nName: default\\nEndpoint: default\\nStatus: running\\n'`
+
+const CONTAINERD = `console.log('[["driver-type","io.containerd.snapshotter.v1"]]')`
 
 /** A `docker` on PATH whose current builder can export; building copies the layout `from`, if there is one. */
 export function fakeDocker(on: Runner, fake: FakeDocker = {}, from = `${on.workspace}/layout`): Promise<void> {
@@ -71,7 +78,7 @@ export function fakeDocker(on: Runner, fake: FakeDocker = {}, from = `${on.works
     `${ENGINE}
 const command = args.includes('info') ? 'info' : args.slice(0, 2).join(' ')
 if (command === 'buildx inspect') process.stdout.write(inspected)
-else if (command === 'info') console.log('[["driver-type","io.containerd.snapshotter.v1"]]')
+else if (command === 'info') { ${fake.info ?? CONTAINERD} }
 else if (command === 'buildx build') { ${fake.build ?? copy} }
 else if (args[0] === 'login') { ${fake.login ?? "console.log('Login Succeeded')"} }
 else if (command === 'buildx create') { ${fake.create ?? ''} }`,

@@ -161,6 +161,20 @@ test('TAG_IMMUTABLE when the registry does not let a tag be moved', async () => 
   expect(end.main.report?.references.map(({ outcome }) => outcome)).toEqual(['failed', 'refused'])
 })
 
+test('a fixed tag that cannot be written does not hide that a moving one shows the image already', async () => {
+  const on = await runner()
+  const one = await registry({
+    faults: [{ step: 'tag-put', reference: '1.2.4', effect: { kind: 'status', status: 403 } }],
+  })
+  await layout(on)
+  const inputs = { ...unscanned(`${one.host}/acme/api`), tags: 'version,latest' }
+  expectGreen(await on.step({ inputs }))
+  const end = await on.step({ inputs: { ...inputs, version: '1.2.4' } })
+  expectRed(end, 'PUSH_DENIED')
+  expect(end.main.report?.references.map(({ outcome }) => outcome)).toEqual(['failed', 'unchanged'])
+  expect(end.main.outputs['tag-refs']).toContain(':latest@')
+})
+
 test('PARTLY_PUBLISHED when one tag of one registry fails after others were written, and a second run finishes', async () => {
   const on = await runner()
   const [whole, broken] = [await registry(), await registry()]

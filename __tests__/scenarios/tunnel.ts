@@ -18,7 +18,10 @@ export async function openTunnel(routes: Readonly<Record<string, URL>>): Promise
     const [host = ''] = (request.url ?? '').split(':')
     asked.push(host)
     const target = routes[host]
-    if (target === undefined) return client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+    if (target === undefined) {
+      client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+      return
+    }
     const upstream = connect(Number(target.port), '127.0.0.1', () => {
       client.write('HTTP/1.1 200 Connection Established\r\n\r\n')
       upstream.pipe(client)

@@ -90,13 +90,13 @@ async function runStep(step: Step, root: string, commands: string): Promise<Step
   const { mainFiles, postFiles } = await writeCommandFiles(commands, step.event?.payload)
   const variables = step.withRunner === false ? plainVariables(step, root) : variablesOf(step, root)
   const told = (files: Readonly<Record<string, string>>) => (step.withRunner === false ? {} : files)
-  const main = await start({ ...variables, ...told(mainFiles) }, root, step.cancelWhen)
+  const main = await start({ ...told(mainFiles), ...variables }, root, step.cancelWhen)
   const state = parseRecords(await readFile(mainFiles.GITHUB_STATE, 'utf8'))
   const states = Object.fromEntries(Object.entries(state).map(([name, value]) => [`STATE_${name}`, value]))
   const post =
     step.withRunner === false
       ? { exitCode: 0, signals: [], log: readLog('') }
-      : await start({ ...variables, ...postFiles, ...states }, root)
+      : await start({ ...postFiles, ...variables, ...states }, root)
   const outputs = parseRecords(await readFile(mainFiles.GITHUB_OUTPUT, 'utf8'))
   const summary = await readFile(mainFiles.GITHUB_STEP_SUMMARY, 'utf8')
   const report = await readReport(outputs['report-file'] ?? '')

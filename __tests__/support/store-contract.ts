@@ -99,18 +99,16 @@ function testRefusals(stores: Stores): void {
     expect(await target.exists(blob)).toBe(false)
   })
 
-  test.skipIf(!stores.checksReferences)(
-    'a manifest before its blobs, and an index before its images, are refused',
-    async () => {
-      const { target } = await stores.open('early')
-      const origin = memoryStore()
-      const image = putImage(origin, 'amd64', ['one'])
-      for (const manifest of [image, putIndex(origin, [image])]) {
-        const open = () => origin.fetch(manifest)
-        await expect(target.push(manifest, open)).rejects.toMatchObject({ code: 'CONTENT_REFUSED' })
-      }
-    },
-  )
+  if (!stores.checksReferences) return
+  test('a manifest before its blobs, and an index before its images, are refused', async () => {
+    const { target } = await stores.open('early')
+    const origin = memoryStore()
+    const image = putImage(origin, 'amd64', ['one'])
+    for (const manifest of [image, putIndex(origin, [image])]) {
+      const open = () => origin.fetch(manifest)
+      await expect(target.push(manifest, open)).rejects.toMatchObject({ code: 'CONTENT_REFUSED' })
+    }
+  })
 }
 
 function testCopies(stores: Stores): void {
@@ -138,7 +136,8 @@ function testCopies(stores: Stores): void {
     expect(sent.toSorted()).toEqual([LAYER, MEDIA_TYPE.ociIndex, MEDIA_TYPE.ociManifest].toSorted())
   })
 
-  test.skipIf(!stores.mounts)('a sibling takes its blobs over instead of getting them again', async () => {
+  if (!stores.mounts) return
+  test('a sibling takes its blobs over instead of getting them again', async () => {
     const [one, two] = [await stores.open('sibling-one'), await stores.open('sibling-two')]
     const origin = memoryStore()
     const image = putImage(origin, 'amd64', ['one', 'two'])

@@ -1,7 +1,7 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import type { ChildProcessByStdio } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { constants } from 'node:os'
-import { kill } from 'node:process'
+import { getBuiltinModule, kill } from 'node:process'
 import type { Readable, Writable } from 'node:stream'
 import type { Command, Ended, Exec } from '../edges.ts'
 import { keepEnd, keepStart } from './kept-output.ts'
@@ -31,6 +31,8 @@ export function makeExec(signal: AbortSignal): Exec {
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
 function start(command: Command): Child | Error {
+  // Loaded with the first program: the first line of the log does not wait for it.
+  const { spawn } = getBuiltinModule('node:child_process')
   try {
     return spawn(command.program, command.args, {
       env: command.env,

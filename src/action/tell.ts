@@ -2,30 +2,27 @@ import type { LadingError } from '../error.ts'
 import { asLadingError } from '../error.ts'
 import type { Repository } from '../image/reference.ts'
 import { outputsOf } from '../report/outputs.ts'
-import type { Report } from '../report/report.ts'
+import type { Failure, Report } from '../report/report.ts'
 import { summaryOf } from '../report/summary.ts'
 import { isReportNamed, readReportDirectory } from './environment.ts'
 import { openForm } from './form.ts'
 import { writeOutputs, writeReport, writeSummary } from './outputs.ts'
 import type { Surroundings } from './process.ts'
-import { errorAnnotation } from './reporter.ts'
+import { errorAnnotation, makeReporter, type Write } from './reporter.ts'
 import { readFlag } from './single-values.ts'
 
 /**
- * Tells the runner what happened: report file, outputs, summary, and for a failure the one error annotation.
- * Everything in it comes from the report. What cannot be told does not hide what happened.
+ * Tells the runner what happened: report file, outputs, summary, and for a failure the one error annotation. Returns
+ * what was told: a step whose report or outputs cannot be written is red, for the next step would go on without them.
  */
-export async function tell(
-  report: Report,
-  images: readonly Repository[],
-  { variables, directory, write }: Surroundings,
-): Promise<void> {
-  const troubles: LadingError[] = []
+export async function tell(report: Report, images: readonly Repository[], around: Surroundings): Promise<Report> {
+  const { variables, directory, write } = around
+  let told = report
   const attempt = async (work: () => void | Promise<void>): Promise<void> => {
     try {
       await work()
     } catch (thrown) {
-      troubles.push(asLadingError(thrown))
+      told = withFailure(told, asLadingError(thrown))
     }
   }
   let file = ''
@@ -33,12 +30,29 @@ export async function tell(
     const folder = readReportDirectory(variables, directory)
     file = await writeReport(folder, `${JSON.stringify(report, null, 2)}\n`, isReportNamed(variables))
   })
-  await attempt(() => writeOutputs(variables, { ...outputsOf(report, images), 'report-file': file }))
-  await attempt(() => {
-    if (isSummaryWanted(variables)) writeSummary(variables, summaryOf(report))
-  })
-  const failure = report.failure ?? troubles[0]
-  if (failure !== undefined) write(errorAnnotation(`${failure.message}\nHint: ${failure.hint} (${failure.code})`))
+  await attempt(() => writeOutputs(variables, { ...outputsOf(told, images), 'report-file': file }))
+  if (isSummaryWanted(variables)) tellSummary(told, around)
+  if (told.failure !== undefined) tellFailure(told.failure, write)
+  return told
+}
+
+/** The one error annotation of a red step. */
+export function tellFailure({ message, hint, code }: Failure, write: Write): void {
+  write(errorAnnotation(`${message}\nHint: ${hint} (${code})`))
+}
+
+// What went wrong first is what people need to know.
+function withFailure(report: Report, { code, message, hint }: LadingError): Report {
+  return report.failure === undefined ? { ...report, result: 'failed', failure: { code, message, hint } } : report
+}
+
+/** A page that cannot be written takes nothing from anybody. */
+function tellSummary(report: Report, { variables, write }: Surroundings): void {
+  try {
+    writeSummary(variables, summaryOf(report))
+  } catch (thrown) {
+    makeReporter(write).warn(`the job summary is missing: ${asLadingError(thrown).message}`)
+  }
 }
 
 function isSummaryWanted(variables: Surroundings['variables']): boolean {

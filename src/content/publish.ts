@@ -67,14 +67,24 @@ export async function moveTags(
   const broken = fixed.find((outcome) => outcome.outcome === 'failed')
   const moving = all.filter((tag) => tag.kind === 'moving')
   // A moving tag says “this is the newest”: that must not be said of a release that is not complete.
-  if (broken !== undefined) {
-    const reason = `not moved, because ${broken.destination.target.name}:${broken.tag} could not be written`
-    return [...fixed, ...moving.map((tag) => ({ ...tag, outcome: 'refused' as const, reason }))]
-  }
-  return [...fixed, ...(await Promise.all(moving.map((tag) => moveTag(tag, root, journey))))]
+  if (broken !== undefined) return inOrder(all, [...fixed, ...moving.map((tag) => heldBack(tag, root, broken))])
+  return inOrder(all, [...fixed, ...(await Promise.all(moving.map((tag) => moveTag(tag, root, journey))))])
 }
 
 type Tag = TagToMove & { readonly destination: Destination }
+
+/** As they were asked for, not as they were written: `tags` and `tag-refs` name them in one order. */
+function inOrder(tags: readonly Tag[], outcomes: readonly TagOutcome[]): readonly TagOutcome[] {
+  return tags.flatMap(({ destination, tag }) =>
+    outcomes.filter((outcome) => outcome.destination === destination && outcome.tag === tag),
+  )
+}
+
+function heldBack(tag: Tag, root: Manifest, broken: Tag): TagOutcome {
+  if (tag.before === root.descriptor.digest) return { ...tag, outcome: 'unchanged' }
+  const reason = `not moved, because ${broken.destination.target.name}:${broken.tag} could not be written`
+  return { ...tag, outcome: 'refused', reason }
+}
 
 async function deliverTo(destination: Destination, image: Admitted, journey: Journey): Promise<Delivery> {
   const begin = journey.now()

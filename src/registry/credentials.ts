@@ -149,8 +149,11 @@ async function askHelper(name: string, server: string, source: DockerSource): Pr
       },
     )
   }
-  if (ended.kind === 'stopped')
+  if (ended.kind === 'stopped') {
+    if (ended.why === 'cancelled')
+      throw new LadingError('CANCELLED', `asking docker-credential-${name}: the step was cancelled`)
     throw new LadingError('LOGIN_FAILED', `docker-credential-${name} did not answer within 30 s`)
+  }
   if (ended.code !== 0) {
     const said = `${ended.stdout} ${ended.stderr}`.trim()
     if (/not found in native keychain|no credentials/i.test(said)) return undefined

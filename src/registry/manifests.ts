@@ -35,14 +35,16 @@ export async function putManifest(
   bytes: Uint8Array,
   reference: string,
 ): Promise<void> {
+  const isTag = reference !== descriptor.digest
   const response = await site.send({
     method: 'PUT',
     url: manifestUrl(site, reference),
     headers: { 'content-type': descriptor.mediaType },
     body: { kind: 'bytes', bytes },
     repeatable: true,
+    // A tag that is being written is written to the end; content is not worth the wait.
+    ...(isTag ? {} : { signal: site.connection.policy.signal }),
   })
-  const isTag = reference !== descriptor.digest
   const what = isTag
     ? `writing the tag ${site.name}:${reference}`
     : `pushing manifest ${descriptor.digest} to ${site.name}`
