@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 // @ts-expect-error a script without types: it has to run before anything is installed
 import { build } from '../scripts/build.mjs'
-import { VERSION } from '../src/run.ts'
+import { RELEASE } from '../src/release.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -21,7 +21,7 @@ test('dist/ is exactly what the sources make', { timeout: 180_000 }, async () =>
 
 test('the version in the code is the one of package.json', async () => {
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-  expect(VERSION).toBe(version)
+  expect(RELEASE).toBe(version)
 })
 
 /** File names and what their bytes hash to. */

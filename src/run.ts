@@ -15,8 +15,5 @@ export type { Report } from './report/report.ts'
  * the world. What goes wrong is in the report (`failure`); nothing is thrown.
  */
 export function run(request: PublishRequest, environment: Environment, edges: Edges): Promise<Report> {
-  return publish(beginRun({ request, environment, edges, release: VERSION }))
+  return publish(beginRun({ request, environment, edges }))
 }
-
-/** Of this release; a test holds it and package.json together. */
-export const VERSION = '1.0.0'

@@ -10,7 +10,7 @@ import type { Layout } from './content/store.ts'
 import type { Clock, Edges, Exec, Reporter, Scratch, Variables } from './edges.ts'
 import { DOCKER_HUB } from './image/reference.ts'
 import { openWire, type ProxySettings } from './net/wire.ts'
-import { type DockerLogins, dockerLogins } from './registry/credentials.ts'
+import { type DockerLogins, dockerLogins } from './registry/docker-logins.ts'
 import { openRegistries } from './registry/registries.ts'
 
 /** What the edges are made of. */
@@ -134,10 +134,14 @@ function proxySettings(variables: Materials['variables']): ProxySettings {
   return { http: value('http_proxy'), https: value('https_proxy'), except: value('no_proxy') }
 }
 
-/** By host name and not by port: the token service of a registry is often its neighbour there. */
+/** What is said of this very host and port; else of its name, for the token service of a registry is often a neighbour. */
 function hostSettings(settings: readonly RegistrySettings[], host: string) {
-  const own = settings.find(({ registry }) => nameOf(registry) === nameOf(host))
-  return { ...(own?.ca === undefined ? {} : { ca: own.ca }), unchecked: own?.insecure === true }
+  const neighbours = settings.filter(({ registry }) => nameOf(registry) === nameOf(host))
+  const exact = neighbours.filter(({ registry }) => registry === host)
+  const own = exact.length > 0 ? exact : neighbours
+  const ca = own.find((entry) => entry.ca !== undefined)?.ca
+  // A host whose certificate is to be checked must not lose that by an insecure neighbour.
+  return { ...(ca === undefined ? {} : { ca }), unchecked: own.length > 0 && own.every(({ insecure }) => insecure) }
 }
 
 function nameOf(host: string): string {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { readManifest } from '../../src/content/image.ts'
 import { deliver, type Journey, moveTags, type TagToMove } from '../../src/content/publish.ts'
 import { LadingError } from '../../src/error.ts'
 import { admit } from '../../src/image/admitted.ts'
@@ -29,7 +28,7 @@ async function publish(targets: readonly MemoryStore[], tags = TAGS, given = sam
   const journey = journeyFrom(source, more)
   const destinations = targets.map((target) => ({ target, tags }))
   const deliveries = await deliver(admit(root, 'passed'), destinations, journey)
-  const outcomes = await moveTags(await readManifest(source, root), deliveries, journey)
+  const outcomes = await moveTags(admit(root, 'passed'), deliveries, journey)
   const told = outcomes.map(({ destination, tag, outcome }) => `${destination.target.name}:${tag} ${outcome}`)
   return { root, deliveries, outcomes, told, waits: journey.waits }
 }
@@ -190,7 +189,7 @@ describe('a publish over HTTP', () => {
     expect(await remote.resolve('1.0')).toBeUndefined()
     const destination = { target: remote, tags: [{ tag: '1.0', kind: 'fixed', before: undefined } as const] }
     const deliveries = await deliver(admit(root, 'passed'), [destination], journey)
-    const outcomes = await moveTags(await readManifest(source, root), deliveries, journey)
+    const outcomes = await moveTags(admit(root, 'passed'), deliveries, journey)
     expect(outcomes).toMatchObject([{ outcome: 'created' }])
     expect(methods(registry.requests)).toEqual({
       // challenge, tag before, root by digest, tag again, read-back
@@ -213,7 +212,7 @@ describe('a publish over HTTP', () => {
     expect(first).toEqual([undefined, undefined, undefined])
     const journey = journeyFrom(source)
     const deliveries = await deliver(admit(root, 'passed'), [{ target: remote, tags: TAGS }], journey)
-    await moveTags(await readManifest(source, root), deliveries, journey)
+    await moveTags(admit(root, 'passed'), deliveries, journey)
 
     // Another run: it has to learn everything anew.
     registry.reset()
@@ -223,7 +222,7 @@ describe('a publish over HTTP', () => {
     expect(live).toEqual([root.digest, root.digest, root.digest])
     const unchanged = TAGS.map((tag) => ({ ...tag, before: root.digest }))
     const nothing = await deliver(admit(root, 'passed'), [{ target: fresh, tags: unchanged }], journey)
-    const outcomes = await moveTags(await readManifest(source, root), nothing, journey)
+    const outcomes = await moveTags(admit(root, 'passed'), nothing, journey)
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(['unchanged', 'unchanged', 'unchanged'])
     expect(methods(registry.requests)).toEqual({ 'HEAD manifest-head': 4, 'GET token': 1 })
   })

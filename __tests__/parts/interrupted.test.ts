@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type AccessLine, need, startRegistry } from '../../scripts/part/index.ts'
+import { type AccessLine, need, type StartedRegistry, startRegistry } from '../../scripts/part/index.ts'
 import { makeRunner } from '../support/runner.ts'
 import { writeSampleLayout } from '../support/sample-layout.ts'
 import { openLine } from './line.ts'
@@ -18,17 +19,7 @@ describe.skipIf(!ready)('a step that was killed in the middle of its upload', ()
   test.each([2, 3] as const)(
     'is finished by the next one, which sends what is missing (registry %i)',
     async (version) => {
-      const registry = await startRegistry(version)
-      onTestFinished(() => registry.stop())
-      const line = await openLine(registry.host)
-      onTestFinished(() => line.close())
-      const runner = await makeRunner()
-      onTestFinished(() => runner[Symbol.asyncDispose]())
-      const layout = join(runner.workspace, 'finished')
-      const layers = Array.from({ length: LAYERS }, (_, at) => ({ files: { [`random-${at}`]: randomBytes(MEBIBYTE) } }))
-      const { root } = await writeSampleLayout(layout, { platforms: [{ platform: 'linux/amd64', layers }] })
-      const inputs = { images: `${line.host}/acme/app`, layout, scan: 'off', parallel: '1' }
-
+      const { registry, line, runner, inputs, digest } = await upload(version)
       const held = line.holdAfter(3.5 * MEBIBYTE)
       const first = await askedDuring([registry], async () => {
         const child = spawn(process.execPath, [BUNDLE], {
@@ -54,7 +45,7 @@ describe.skipIf(!ready)('a step that was killed in the middle of its upload', ()
 
       const second = await askedDuring([registry], () => runner.step({ inputs }))
       const { main } = second.result
-      expect(main, main.log.text).toMatchObject({ exitCode: 0, outputs: { published: 'true', digest: root.digest } })
+      expect(main, main.log.text).toMatchObject({ exitCode: 0, outputs: { published: 'true', digest } })
       const sent = stored(second.asked[0] ?? [])
       expect(sent.filter((digest) => arrived.includes(digest))).toEqual([])
       expect(sent.length + arrived.length).toBe(LAYERS + 1)
@@ -65,6 +56,86 @@ describe.skipIf(!ready)('a step that was killed in the middle of its upload', ()
     },
   )
 })
+
+describe.skipIf(!ready)('a step that is cancelled in the middle of its upload', () => {
+  test.each([2, 3] as const)('leaves no open upload behind, and no tag (registry %i)', async (version) => {
+    const { registry, line, runner, inputs } = await upload(version)
+    let holds = false
+    line.holdAfter(3.5 * MEBIBYTE).then(() => {
+      holds = true
+    })
+    const { main, post } = await runner.step({
+      inputs,
+      cancelWhen() {
+        if (holds) line.release()
+        return holds
+      },
+    })
+    expect(main, main.log.text).toMatchObject({
+      exitCode: 1,
+      signals: ['SIGINT'],
+      outputs: { 'failure-reason': 'CANCELLED', published: 'false' },
+    })
+    expect(post.exitCode).toBe(0)
+    await expect(craneAs()('ls', `${registry.host}/acme/app`)).rejects.toThrow(/NAME_UNKNOWN|404/)
+    expect(await openUploads(registry)).toEqual([])
+  })
+})
+
+describe.skipIf(!ready)('two steps that publish the same at the same time', () => {
+  test.each([2, 3] as const)('are both green (registry %i)', async (version) => {
+    const { registry, runner, inputs } = await upload(version)
+    const other = await makeRunner()
+    onTestFinished(() => other[Symbol.asyncDispose]())
+    const steps = await Promise.all([runner, other].map((one) => one.step({ inputs })))
+    for (const { main } of steps)
+      expect(main, main.log.text).toMatchObject({ exitCode: 0, outputs: { published: 'true' } })
+    expect(await craneAs()('validate', '--remote', `${registry.host}/acme/app:1.2.3`)).toContain('PASS')
+    expect(await openUploads(registry)).toEqual([])
+  })
+})
+
+/** A registry behind a line, and a finished image of some size to bring there. */
+async function upload(version: 2 | 3) {
+  const registry = await startRegistry(version)
+  onTestFinished(() => registry.stop())
+  const line = await openLine(registry.host)
+  onTestFinished(() => line.close())
+  const runner = await makeRunner()
+  onTestFinished(() => runner[Symbol.asyncDispose]())
+  const layout = join(runner.workspace, 'finished')
+  const layers = Array.from({ length: LAYERS }, (_, at) => ({ files: { [`random-${at}`]: randomBytes(MEBIBYTE) } }))
+  const { root } = await writeSampleLayout(layout, { platforms: [{ platform: 'linux/amd64', layers }] })
+  const inputs = { images: `${line.host}/acme/app`, layout, scan: 'off', parallel: '1' }
+  return { registry, line, runner, inputs, digest: root.digest }
+}
+
+/** Upload sessions that a registry still keeps open; of a cancelled one it forgets an empty folder. */
+async function openUploads({ directory }: StartedRegistry): Promise<readonly string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  return entries.filter(({ name }) => name === 'startedat').map(({ parentPath }) => parentPath)
+}
+
+/** A registry behind a line, and a finished image of some size to bring there. */
+async function upload(version: 2 | 3) {
+  const registry = await startRegistry(version)
+  onTestFinished(() => registry.stop())
+  const line = await openLine(registry.host)
+  onTestFinished(() => line.close())
+  const runner = await makeRunner()
+  onTestFinished(() => runner[Symbol.asyncDispose]())
+  const layout = join(runner.workspace, 'finished')
+  const layers = Array.from({ length: LAYERS }, (_, at) => ({ files: { [`random-${at}`]: randomBytes(MEBIBYTE) } }))
+  const { root } = await writeSampleLayout(layout, { platforms: [{ platform: 'linux/amd64', layers }] })
+  const inputs = { images: `${line.host}/acme/app`, layout, scan: 'off', parallel: '1' }
+  return { registry, line, runner, inputs, digest: root.digest }
+}
+
+/** The folders of sessions that a registry still keeps. */
+async function openUploads({ directory }: StartedRegistry): Promise<readonly string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  return entries.filter(({ parentPath }) => parentPath.endsWith('/_uploads')).map(({ name }) => name)
+}
 
 function stored(asked: readonly AccessLine[]): readonly string[] {
   return sentBlobs(asked.filter(({ status }) => status === 201))

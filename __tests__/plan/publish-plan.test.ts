@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/image/digest.ts'
 import { parseRepository } from '../../src/image/reference.ts'
+import { announce } from '../../src/plan/announce.ts'
 import type { Environment } from '../../src/plan/environment.ts'
-import { announce, count, printPlan } from '../../src/plan/print.ts'
+import { count, printPlan } from '../../src/plan/print.ts'
 import { decidePush, isDone, planPublish } from '../../src/plan/publish-plan.ts'
 import type { PublishRequest } from '../../src/plan/request.ts'
 
@@ -135,11 +136,16 @@ describe('planPublish', () => {
 
 describe('in print', () => {
   test('a run is announced with what it is about', () => {
-    expect(announce('1.0.0', plan(), 2)).toBe(
+    const request: PublishRequest = { ...REQUEST, tags: [{ type: 'preset', preset: 'version' }] }
+    expect(announce('1.0.0', request, ENVIRONMENT)).toBe(
       'Lading 1.0.0: publish acme/api 1.4.2 (90dd603) for 2 platforms to 2 repositories',
     )
-    const bare = { ...plan(), commit: '', platforms: [], origin: 'layout' } as const
-    expect(announce('1.0.0', bare, 1)).toBe(
+    const layout: PublishRequest = {
+      ...request,
+      images: request.images.slice(0, 1),
+      origin: { kind: 'layout', path: '/layout' },
+    }
+    expect(announce('1.0.0', layout, { ...ENVIRONMENT, sha: '' })).toBe(
       'Lading 1.0.0: publish acme/api 1.4.2 from a finished layout to 1 repository',
     )
   })
@@ -150,13 +156,24 @@ describe('in print', () => {
       ['ghcr.io/acme/api:latest', digest],
       ['docker.io/acme/api:1.4.2', undefined],
     ])
-    const moves = `moves from ${digest.slice(7, 19)}`
+    const short = digest.slice(7, 19)
     expect(printPlan(plan(live))).toEqual([
       'Plan',
-      `  ghcr.io/acme/api:1.4.2     ${moves}, although it names a release or a commit`,
-      `  ghcr.io/acme/api:latest    ${moves}`,
+      `  ghcr.io/acme/api:1.4.2     replaces ${short}, unless it is the same image`,
+      `  ghcr.io/acme/api:latest    moves from ${short}`,
       '  docker.io/acme/api:1.4.2   new',
       '  docker.io/acme/api:latest  not looked at',
+    ])
+  })
+
+  test('the plan knows what a finished layout will change', () => {
+    const live = new Map([
+      ['ghcr.io/acme/api:1.4.2', digest],
+      ['ghcr.io/acme/api:latest', digestOf('another')],
+    ])
+    expect(printPlan(plan(live), digest).slice(1, 3)).toEqual([
+      '  ghcr.io/acme/api:1.4.2     shows this image already',
+      `  ghcr.io/acme/api:latest    moves from ${digestOf('another').slice(7, 19)}`,
     ])
   })
 

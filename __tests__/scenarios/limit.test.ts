@@ -122,23 +122,13 @@ describe('a limit that is used up is RATE_LIMITED before docker is started', () 
 })
 
 describe('the build goes on', () => {
-  test.each<[what: string, hub: Hub, more: Readonly<Record<string, string>>, level: string, says: string]>([
-    [
-      'with a warning when fewer are left than it may need',
-      { limit: { ...PLENTY, remaining: 1 } },
-      {},
-      'warning',
-      '2 may',
-    ],
-    ['with a warning for `warn`', { limit: NONE }, { 'rate-limit': 'warn' }, 'warning', '0 of 100'],
-    [
-      'with a notice when the limit cannot be asked',
-      { faults: [{ step: 'manifest-head', effect: { kind: 'status', status: 500 } }] },
-      {},
-      'notice',
-      'could not be asked',
-    ],
-  ])('%s', async (_what, hub, more, level, says) => {
+  type Case = { readonly hub: Hub; readonly more?: Readonly<Record<string, string>>; readonly says: string }
+  const silent: Fault = { step: 'manifest-head', effect: { kind: 'status', status: 500 } }
+  test.each<[what: string, level: string, Case]>([
+    ['when fewer are left than it may need', 'warning', { hub: { limit: { ...PLENTY, remaining: 1 } }, says: '2 may' }],
+    ['for `warn`', 'warning', { hub: { limit: NONE }, more: { 'rate-limit': 'warn' }, says: '0 of 100' }],
+    ['when the limit cannot be asked', 'notice', { hub: { faults: [silent] }, says: 'could not be asked' }],
+  ])('%s, with a %s', async (_what, level, { hub, more, says }) => {
     const { end, builds } = await building('FROM node:22\n', hub, { platforms: 'linux/amd64,linux/arm64', ...more })
     expectGreen(end)
     expect(messagesOf(end.main.log, level).join()).toContain(says)

@@ -236,7 +236,22 @@ describe('TLS', () => {
     const refused = await on.step({ inputs: { ...inputs, 'registry-config': config('other.pem') } })
     expect(expectRed(refused, 'TLS_FAILED')).toContain('authority')
     expect(one.requests).toEqual([])
+    // Nothing goes on behind the step's last word.
+    expect(refused.main.log.text.trimEnd().split('\n').at(-1)).toMatch(/^::error::/)
+    expect(refused.main.log.text).not.toContain('again in')
     expectGreen(await on.step({ inputs: { ...inputs, 'registry-config': config('ca.pem') } }))
+  })
+
+  test('of one registry is checked although its neighbour on the same machine is `insecure`', async () => {
+    const on = await runner()
+    const [plain, guarded] = [await registry(), await registry({ tls: selfSignedCertificate() })]
+    await layout(on)
+    await writeFile(join(on.workspace, 'other.pem'), selfSignedCertificate().cert)
+    const config = `- registry: ${plain.host}\n  insecure: true\n- registry: ${guarded.host}\n  ca: other.pem`
+    const inputs = unscanned(`${plain.host}/acme/api`, `${guarded.host}/acme/api`)
+    const end = await on.step({ inputs: { ...inputs, 'registry-config': config } })
+    expect(expectRed(end, 'TLS_FAILED')).toContain(guarded.host)
+    expect([...plain.writes(), ...guarded.requests]).toEqual([])
   })
 
   test('is not spoken by a registry with a `ca`: TLS_FAILED', async () => {

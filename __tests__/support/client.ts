@@ -5,7 +5,7 @@ import { LadingError } from '../../src/error.ts'
 import { parseRepository } from '../../src/image/reference.ts'
 import type { Send } from '../../src/net/send.ts'
 import { openWire } from '../../src/net/wire.ts'
-import type { DockerLogins } from '../../src/registry/credentials.ts'
+import type { DockerLogins } from '../../src/registry/docker-logins.ts'
 import { openRegistries } from '../../src/registry/registries.ts'
 import { type RegistryOptions, startRegistry } from './registry/server.ts'
 

@@ -128,7 +128,7 @@ cd "$root"
 pivot_root . run/old
 umount -l /run/old
 # The last one keeps the engine from AppArmor, whose profiles it could only load with tools that are not in here.
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp container=docker
+export TMPDIR=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp container=docker
 bridge=none
 if ip link add "lading-$id" type bridge; then
   ip address add "10.213.$(printf %d "0x$(printf %.2s "$id")").1/24" dev "lading-$id"

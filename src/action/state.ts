@@ -14,3 +14,8 @@ export function readState(variables: ProcessVariables, name: StateName): string 
   const value = variables[`STATE_${name}`]
   return value === '' ? undefined : value
 }
+
+/** Whether a post step will come: without a runner nobody calls it, and main has to clean up after itself. */
+export function hasPost(variables: ProcessVariables): boolean {
+  return (variables['GITHUB_STATE'] ?? '') !== ''
+}

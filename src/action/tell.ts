@@ -37,7 +37,7 @@ export async function tell(report: Report, images: readonly Repository[], around
 }
 
 /** The one error annotation of a red step. */
-export function tellFailure({ message, hint, code }: Failure, write: Write): void {
+function tellFailure({ message, hint, code }: Failure, write: Write): void {
   write(errorAnnotation(`${message}\nHint: ${hint} (${code})`))
 }
 

@@ -4,6 +4,7 @@ import type { Digest } from '../image/digest.ts'
 import { shortDigest } from '../image/digest.ts'
 import type { Manifest } from '../image/manifest.ts'
 import { type Copied, copyGraph } from './copy.ts'
+import { readManifest } from './image.ts'
 import type { Source, Target } from './store.ts'
 
 /** A tag that is to show the image. A fixed one names this image for ever, a moving one follows releases. */
@@ -54,10 +55,12 @@ export function deliver(
  * them is reported tag by tag.
  */
 export async function moveTags(
-  root: Manifest,
+  image: Admitted,
   deliveries: readonly Delivery[],
   journey: Journey,
 ): Promise<readonly TagOutcome[]> {
+  // Read by the admitted digest, so that no tag can show what the gate has not seen.
+  const root = await readManifest(journey.source, image)
   const all = deliveries.map((delivery) => delivery.destination).flatMap(tagsOf)
   const lost = deliveries.find((delivery) => !delivery.arrived)
   if (lost !== undefined) return all.map((tag) => untried(tag, root, deliveries))
@@ -67,18 +70,11 @@ export async function moveTags(
   const broken = fixed.find((outcome) => outcome.outcome === 'failed')
   const moving = all.filter((tag) => tag.kind === 'moving')
   // A moving tag says “this is the newest”: that must not be said of a release that is not complete.
-  if (broken !== undefined) return inOrder(all, [...fixed, ...moving.map((tag) => heldBack(tag, root, broken))])
-  return inOrder(all, [...fixed, ...(await Promise.all(moving.map((tag) => moveTag(tag, root, journey))))])
+  if (broken !== undefined) return [...fixed, ...moving.map((tag) => heldBack(tag, root, broken))]
+  return [...fixed, ...(await Promise.all(moving.map((tag) => moveTag(tag, root, journey))))]
 }
 
 type Tag = TagToMove & { readonly destination: Destination }
-
-/** As they were asked for, not as they were written: `tags` and `tag-refs` name them in one order. */
-function inOrder(tags: readonly Tag[], outcomes: readonly TagOutcome[]): readonly TagOutcome[] {
-  return tags.flatMap(({ destination, tag }) =>
-    outcomes.filter((outcome) => outcome.destination === destination && outcome.tag === tag),
-  )
-}
 
 function heldBack(tag: Tag, root: Manifest, broken: Tag): TagOutcome {
   if (tag.before === root.descriptor.digest) return { ...tag, outcome: 'unchanged' }

@@ -14,10 +14,14 @@ export async function look(run: Run, names: Names): Promise<PublishPlan> {
   const { request, environment, facts } = run
   const sites = decidePush(request, environment).push ? request.images.map((image) => siteOf(run, image, names)) : []
   const { origin } = request
-  const [sights] = await Promise.all([
+  // Both to their end: a question that goes on unseen would hold up the process after its last word.
+  const [looked, asked] = await Promise.allSettled([
     lookAtTags(sites),
     origin.kind === 'build' ? askPullLimit(run, origin) : undefined,
   ])
+  if (asked.status === 'rejected') throw asked.reason
+  if (looked.status === 'rejected') throw looked.reason
+  const sights = looked.value
   const live = sights.flatMap(({ site, live: tags }) =>
     [...tags].map(([tag, digest]) => [`${site.name}:${tag}`, digest] as const),
   )

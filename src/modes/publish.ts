@@ -6,11 +6,11 @@ import { type Delivery, deliver, moveTags } from '../content/publish.ts'
 import type { Layout } from '../content/store.ts'
 import type { Admitted } from '../image/admitted.ts'
 import { formatReference, type Repository, tagged } from '../image/reference.ts'
-import { announce, count, printPlan } from '../plan/print.ts'
+import { count, printPlan } from '../plan/print.ts'
 import { isDone, type PlannedReference, type PublishPlan } from '../plan/publish-plan.ts'
 import type { BuildRequest } from '../plan/request.ts'
 import { reportOf } from '../report/draft.ts'
-import type { Report } from '../report/report.ts'
+import type { ReferenceReport, Report } from '../report/report.ts'
 import { scanImage } from '../scan/scan.ts'
 import { scanInWords, scanReport } from '../scan/scan-report.ts'
 import { judge, refusalError } from '../scan/verdict.ts'
@@ -42,7 +42,7 @@ async function story(run: Run): Promise<void> {
     () => look(run, names),
     (made) => lookInWords(run, made),
   )
-  for (const line of printPlan(plan)) run.edges.reporter.info(line)
+  for (const line of printPlan(plan, facts.digest)) run.edges.reporter.info(line)
   if (isDone(plan, facts.digest)) return nothingToDo(run, plan)
 
   const { origin } = request
@@ -70,9 +70,11 @@ async function story(run: Run): Promise<void> {
   await run.phase(
     'tags',
     () => tag(run, cargo, deliveries),
-    (written) => `${written} written and read back`,
+    (written) => (written === 0 ? 'every one shows the image already' : `${written} written and read back`),
   )
-  run.edges.reporter.info(`Published ${image.root.descriptor.digest}`)
+  run.edges.reporter.info(
+    `${facts.result === 'published' ? 'Published' : 'Unchanged:'} ${image.root.descriptor.digest}`,
+  )
 }
 
 /** What this image will be called, before anybody is asked. */
@@ -85,10 +87,6 @@ function name(run: Run): Names {
   facts.tags = images.flatMap((image) => names.tags.map(({ tag }) => formatReference(tagged(image, tag))))
   if (origin.kind === 'build') facts.labels = labels(run, names)
   for (const { rule, why } of names.skipped) edges.reporter.debug(`tags: ${rule} gives nothing: ${why}`)
-  const title = environment.repository === '' ? (images[0]?.path ?? '') : environment.repository
-  const platforms = origin.kind === 'build' ? origin.platforms : []
-  const head = { title, version: names.version, commit: environment.sha, platforms, origin: origin.kind }
-  edges.reporter.info(announce(run.release, head, images.length))
   return names
 }
 
@@ -170,10 +168,12 @@ async function upload(run: Run, plan: PublishPlan, { admitted, layout, image }: 
 }
 
 /** Tags last. How many were written; throws when one that should show the image does not. */
-async function tag(run: Run, { layout, image }: Cargo, deliveries: readonly Delivery[]): Promise<number> {
+async function tag(run: Run, { admitted, layout, image }: Cargo, deliveries: readonly Delivery[]): Promise<number> {
   const { facts } = run
-  const outcomes = await moveTags(image.root, deliveries, journey(run, layout))
-  facts.references = tagReports(outcomes, image.root.descriptor.digest)
+  const outcomes = await moveTags(admitted, deliveries, journey(run, layout))
+  // In the order of `tags`, not in that of writing: people read the two side by side.
+  const place = ({ reference }: ReferenceReport) => (facts.tags ?? []).indexOf(reference)
+  facts.references = tagReports(outcomes, admitted.digest).toSorted((one, other) => place(one) - place(other))
   facts.registries = registryReports(deliveries, image, (target) => trafficOf(run, target.name))
   const failure = failureOf(outcomes, deliveries)
   if (failure !== undefined) throw failure

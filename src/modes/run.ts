@@ -11,8 +11,6 @@ export type Run = {
   readonly request: PublishRequest
   readonly environment: Environment
   readonly edges: Edges
-  /** Lading's own version */
-  readonly release: string
   readonly facts: Facts
   /** what the build will take from registries, once its Dockerfile was read */
   bases: Bases
@@ -24,7 +22,7 @@ export type Run = {
 }
 
 /** Begins a run that knows nothing yet. */
-export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges' | 'release'>): Run {
+export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges'>): Run {
   const facts: Facts = { phases: [] }
   const { clock, signal, reporter } = start.edges
   return {

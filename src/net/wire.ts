@@ -44,6 +44,7 @@ const CONNECT_MS = 15_000
  */
 export function openWire(options: WireOptions): Wire {
   const dispatchers = new Map<string, Promise<Dispatcher>>()
+  let isClosed = false
 
   function dispatcherFor(url: URL): Promise<Dispatcher> {
     const known = dispatchers.get(url.origin) ?? openDispatcher(url, options)
@@ -54,6 +55,8 @@ export function openWire(options: WireOptions): Wire {
   const send: Send = async (request) => {
     const signal = request.signal === undefined ? options.signal : AbortSignal.any([options.signal, request.signal])
     if (signal.aborted) throw cancelled(signal)
+    // Without a cause, so that nobody repeats it: what still runs after the end would only hold up the process.
+    if (isClosed) throw new LadingError('REGISTRY_UNREACHABLE', `${request.url.host}: not asked, the step is over`)
     const dispatcher = await dispatcherFor(request.url)
     try {
       return await sendOnce(dispatcher, { ...request, signal }, options)
@@ -64,6 +67,7 @@ export function openWire(options: WireOptions): Wire {
   }
 
   async function close(): Promise<void> {
+    isClosed = true
     const opened = await Promise.allSettled(dispatchers.values())
     await Promise.allSettled(
       opened.map((result) => (result.status === 'fulfilled' ? result.value.destroy() : undefined)),

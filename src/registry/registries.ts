@@ -2,7 +2,8 @@ import type { Credential, Login, RegistrySettings } from '../access.ts'
 import type { Remote } from '../edges.ts'
 import { formatRepository, type Repository } from '../image/reference.ts'
 import { type Connection, openConnection, type Policy } from './connection.ts'
-import { chooseLogin, type DockerLogins } from './credentials.ts'
+import type { DockerLogins } from './docker-logins.ts'
+import { chooseLogin } from './login-choice.ts'
 import { openRepository } from './repository.ts'
 
 export type RegistriesOptions = {

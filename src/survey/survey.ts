@@ -17,7 +17,7 @@ export type Sight = { readonly site: Site; readonly live: ReadonlyMap<string, Li
 export function lookAtTags(sites: readonly Site[]): Promise<readonly Sight[]> {
   return together(
     sites.map(async (site) => {
-      const found = await Promise.all(site.tags.map(async (tag) => [tag, await site.lookUp(tag)] as const))
+      const found = await together(site.tags.map(async (tag) => [tag, await site.lookUp(tag)] as const))
       return { site, live: new Map(found) }
     }),
   )

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { makeExec } from '../../src/action/exec.ts'
-import { chooseLogin, dockerLogins, HUB_SERVER } from '../../src/registry/credentials.ts'
+import { HUB_SERVER } from '../../src/registry/docker-config-file.ts'
+import { dockerLogins } from '../../src/registry/docker-logins.ts'
+import { chooseLogin } from '../../src/registry/login-choice.ts'
 import { loginAt } from '../support/client.ts'
 
 const encoded = (username: string, password: string) => Buffer.from(`${username}:${password}`).toString('base64')

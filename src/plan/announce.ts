@@ -1,0 +1,20 @@
+import { nameImage } from '../tags/name.ts'
+import type { Environment } from './environment.ts'
+import { count } from './print.ts'
+import type { PublishRequest } from './request.ts'
+
+/**
+ * The first line of a run: what is about to happen. Throws `INPUT_INVALID` when the image cannot be named.
+ * @param release Lading's own version
+ */
+export function announce(release: string, request: PublishRequest, environment: Environment): string {
+  const { images, tags, origin, version } = request
+  const names = nameImage(tags, { ...environment, ...(version === undefined ? {} : { version }) })
+  const title = environment.repository === '' ? (images[0]?.path ?? '') : environment.repository
+  const commit = environment.sha === '' ? '' : ` (${environment.sha.slice(0, 7)})`
+  const platforms =
+    origin.kind === 'build' && origin.platforms.length > 0 ? ` for ${count(origin.platforms.length, 'platform')}` : ''
+  const from = origin.kind === 'layout' ? ' from a finished layout' : ''
+  const where = count(images.length, 'repository', 'repositories')
+  return `Lading ${release}: publish ${title} ${names.version}${commit}${from}${platforms} to ${where}`
+}
