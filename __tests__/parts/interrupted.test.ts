@@ -117,26 +117,6 @@ async function openUploads({ directory }: StartedRegistry): Promise<readonly str
 }
 
 /** A registry behind a line, and a finished image of some size to bring there. */
-async function upload(version: 2 | 3) {
-  const registry = await startRegistry(version)
-  onTestFinished(() => registry.stop())
-  const line = await openLine(registry.host)
-  onTestFinished(() => line.close())
-  const runner = await makeRunner()
-  onTestFinished(() => runner[Symbol.asyncDispose]())
-  const layout = join(runner.workspace, 'finished')
-  const layers = Array.from({ length: LAYERS }, (_, at) => ({ files: { [`random-${at}`]: randomBytes(MEBIBYTE) } }))
-  const { root } = await writeSampleLayout(layout, { platforms: [{ platform: 'linux/amd64', layers }] })
-  const inputs = { images: `${line.host}/acme/app`, layout, scan: 'off', parallel: '1' }
-  return { registry, line, runner, inputs, digest: root.digest }
-}
-
-/** The folders of sessions that a registry still keeps. */
-async function openUploads({ directory }: StartedRegistry): Promise<readonly string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
-  return entries.filter(({ parentPath }) => parentPath.endsWith('/_uploads')).map(({ name }) => name)
-}
-
 function stored(asked: readonly AccessLine[]): readonly string[] {
   return sentBlobs(asked.filter(({ status }) => status === 201))
 }
