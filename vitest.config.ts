@@ -4,6 +4,7 @@ const parts = ['__tests__/parts/**/*.test.ts']
 
 export default defineConfig({
   test: {
+    maxWorkers: 2,
     projects: [
       {
         test: {
