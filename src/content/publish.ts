@@ -18,10 +18,12 @@ export type TagToMove = {
 export type Destination = { readonly target: Target; readonly tags: readonly TagToMove[] }
 
 /** Content on its way to one destination, and how it ended. */
-export type Delivery = { readonly destination: Destination; readonly milliseconds: number } & (
-  | { readonly arrived: true; readonly copied: readonly Copied[] }
-  | { readonly arrived: false; readonly error: LadingError }
-)
+export type Delivery = {
+  readonly destination: Destination
+  /** what is there now, also when the rest did not arrive */
+  readonly copied: readonly Copied[]
+  readonly milliseconds: number
+} & ({ readonly arrived: true } | { readonly arrived: false; readonly error: LadingError })
 
 /** What became of one tag of one destination. */
 export type TagOutcome = TagToMove & { readonly destination: Destination } & (
@@ -90,12 +92,16 @@ async function deliverTo(destination: Destination, image: Admitted, journey: Jou
   if (tags.length > 0 && tags.every((tag) => tag.before === image.digest)) {
     return { destination, arrived: true, copied: [], milliseconds: 0 }
   }
+  const copied: Copied[] = []
+  const onCopied = (piece: Copied) => {
+    copied.push(piece)
+    journey.onCopied?.(target, piece)
+  }
   try {
-    const onCopied = (copied: Copied) => journey.onCopied?.(target, copied)
-    const copied = await copyGraph(image, { source: journey.source, target, signal: journey.signal, onCopied })
+    await copyGraph(image, { source: journey.source, target, signal: journey.signal, onCopied })
     return { destination, arrived: true, copied, milliseconds: elapsed() }
   } catch (thrown) {
-    return { destination, arrived: false, error: asLadingError(thrown), milliseconds: elapsed() }
+    return { destination, arrived: false, error: asLadingError(thrown), copied, milliseconds: elapsed() }
   }
 }
 

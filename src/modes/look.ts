@@ -7,10 +7,10 @@ import type { BuildRequest } from '../plan/request.ts'
 import { checkPullLimit, checkRights, lookAtTags, refilledBy, type Site } from '../survey/survey.ts'
 import type { Names } from '../tags/name.ts'
 import { untouched } from './outcomes.ts'
-import type { Run } from './run.ts'
+import type { Run, Say } from './run.ts'
 
 /** Everything that would make a long build fail at its end, asked at its beginning; what comes of it is the plan. */
-export async function look(run: Run, names: Names): Promise<PublishPlan> {
+export async function look(run: Run, names: Names, say: Say): Promise<PublishPlan> {
   const { request, environment, facts } = run
   const sites = decidePush(request, environment).push ? request.images.map((image) => siteOf(run, image, names)) : []
   const { origin } = request
@@ -29,11 +29,12 @@ export async function look(run: Run, names: Names): Promise<PublishPlan> {
   facts.references = untouched(plan, 'the step ended before any tag was written')
   // With nothing to write, even the question about rights would be one too many.
   if (!isDone(plan, facts.digest)) await checkRights(sites)
+  say(inWords(run, plan))
   return plan
 }
 
 /** What the survey found, in words. */
-export function lookInWords({ request, facts }: Run, plan: PublishPlan): string {
+function inWords({ request, facts }: Run, plan: PublishPlan): string {
   const asked = plan.push.push
     ? `${count(request.images.length, 'repository', 'repositories')} looked at`
     : 'nothing to look at'

@@ -1,3 +1,4 @@
+import type { Copied } from '../content/copy.ts'
 import type { Image } from '../content/image.ts'
 import type { Delivery, Destination, TagOutcome } from '../content/publish.ts'
 import type { Traffic } from '../edges.ts'
@@ -73,26 +74,32 @@ export function registryReports(
   image: Image,
   trafficOf: (target: Destination['target']) => Traffic,
 ): readonly RegistryReport[] {
-  const blobs = image.content.filter(isBlob)
   return deliveries.map((delivery) => {
     const { target } = delivery.destination
     const slash = target.name.indexOf('/')
-    const arrived = (status: string) =>
-      (delivery.arrived ? delivery.copied : [])
-        .filter((one) => one.status === status)
-        .map(({ descriptor }) => descriptor)
-    const [uploaded, mounted] = [arrived('uploaded').filter(isBlob), arrived('mounted')]
-    const moved = new Set([...uploaded, ...mounted].map(({ digest }) => digest))
+    const blobs = delivery.copied.filter(({ descriptor }) => isBlob(descriptor))
+    const [uploaded, mounted] = [having(blobs, 'uploaded'), having(blobs, 'mounted')]
     return {
       registry: target.name.slice(0, slash),
       repository: target.name.slice(slash + 1),
       uploaded: amount(uploaded),
       mounted: amount(mounted),
-      present: amount(delivery.arrived ? blobs.filter(({ digest }) => !moved.has(digest)) : []),
+      present: amount(presentOf(delivery, image, [...uploaded, ...mounted])),
       ...trafficOf(target),
       milliseconds: delivery.milliseconds,
     }
   })
+}
+
+function having(copied: readonly Copied[], status: Copied['status']): readonly Descriptor[] {
+  return copied.filter((one) => one.status === status).map(({ descriptor }) => descriptor)
+}
+
+/** What lies below a manifest that was there was not looked at: once all has arrived, whatever did not travel is there. */
+function presentOf(delivery: Delivery, image: Image, travelled: readonly Descriptor[]): readonly Descriptor[] {
+  if (!delivery.arrived) return having(delivery.copied, 'present').filter(isBlob)
+  const moved = new Set(travelled.map(({ digest }) => digest))
+  return image.content.filter((descriptor) => isBlob(descriptor) && !moved.has(descriptor.digest))
 }
 
 /** What went to one registry, in a line. */

@@ -10,15 +10,15 @@ import { count, printPlan } from '../plan/print.ts'
 import { isDone, type PlannedReference, type PublishPlan } from '../plan/publish-plan.ts'
 import type { BuildRequest } from '../plan/request.ts'
 import { reportOf } from '../report/draft.ts'
-import type { ReferenceReport, Report } from '../report/report.ts'
+
 import { scanImage } from '../scan/scan.ts'
 import { scanInWords, scanReport } from '../scan/scan-report.ts'
-import { judge, refusalError } from '../scan/verdict.ts'
+import { judge, refusalError, type Verdict } from '../scan/verdict.ts'
 import { labelsOf } from '../tags/label.ts'
 import { type Names, nameImage } from '../tags/name.ts'
-import { look, lookInWords } from './look.ts'
+import { look } from './look.ts'
 import { failureOf, planned, registryReports, tagReports, trafficLine, unchanged } from './outcomes.ts'
-import { fail, type Run } from './run.ts'
+import { fail, type Run, type Say } from './run.ts'
 
 /**
  * Publishes an image: looks before anything slow, builds once, scans those bytes, brings them everywhere, moves the
@@ -34,47 +34,23 @@ export async function publish(run: Run): Promise<Report> {
 }
 
 async function story(run: Run): Promise<void> {
-  const { request, facts } = run
+  const { request, facts, edges } = run
   const names = name(run)
   const finished = await openFinished(run)
-  const plan = await run.phase(
-    'check',
-    () => look(run, names),
-    (made) => lookInWords(run, made),
-  )
-  for (const line of printPlan(plan, facts.digest)) run.edges.reporter.info(line)
+  const plan = await run.phase('check', (say) => look(run, names, say))
+  for (const line of printPlan(plan, facts.digest)) edges.reporter.info(line)
   if (isDone(plan, facts.digest)) return nothingToDo(run, plan)
 
-  const { origin } = request
-  const layout =
-    finished ??
-    (await run.phase(
-      'build',
-      () => build(run, origin),
-      () => 'done',
-    ))
-  const image = await run.phase('verify', () => verify(run, layout), inWords)
-  const admitted = await run.phase(
-    'scan',
-    () => gate(run, layout, image),
-    () => scanInWords(facts.scan),
-  )
+  const layout = finished ?? (await run.phase('build', (say) => build(run, say)))
+  const image = await run.phase('verify', (say) => verify(run, layout, say))
+  const verdict = await run.phase('scan', (say) => gate(run, { layout, image }, say))
+  const admitted = admittedBy(verdict, run)
   if (!plan.push.push || request.dryRun) return stopBeforeWriting(run, plan)
 
   const cargo = { admitted, layout, image }
-  const deliveries = await run.phase(
-    'upload',
-    () => upload(run, plan, cargo),
-    (all) => count(all.length, 'repository', 'repositories'),
-  )
-  await run.phase(
-    'tags',
-    () => tag(run, cargo, deliveries),
-    (written) => (written === 0 ? 'every one shows the image already' : `${written} written and read back`),
-  )
-  run.edges.reporter.info(
-    `${facts.result === 'published' ? 'Published' : 'Unchanged:'} ${image.root.descriptor.digest}`,
-  )
+  const deliveries = await run.phase('upload', (say) => upload(run, plan, cargo, say))
+  await run.phase('tags', (say) => tag(run, cargo, deliveries, say))
+  edges.reporter.info(`${facts.result === 'published' ? 'Published' : 'Unchanged:'} ${admitted.digest}`)
 }
 
 /** What this image will be called, before anybody is asked. */
@@ -105,16 +81,18 @@ async function openFinished({ request, edges, facts }: Run): Promise<Layout | un
   return layout
 }
 
-async function build(run: Run, origin: Run['request']['origin']): Promise<Layout> {
+async function build(run: Run, say: Say): Promise<Layout> {
+  const { origin } = run.request
+  // A finished layout is open already; this is what the types cannot know.
   if (origin.kind === 'layout') return run.edges.stores.layout(origin.path)
-  return buildLayout(run, origin)
+  return buildLayout(run, origin, say)
 }
 
-async function buildLayout({ edges, facts, bases }: Run, origin: BuildRequest): Promise<Layout> {
+async function buildLayout({ edges, facts, bases }: Run, origin: BuildRequest, say: Say): Promise<Layout> {
   const { exec, clock, scratch, reporter } = edges
   const env = await edges.docker()
   const builder = await chooseBuilder(origin, { exec, env, scratch, reporter, bases })
-  reporter.info(`Builder  ${builder.name}: ${builder.why}`)
+  say(`by ${builder.name}: ${builder.why}`)
   const directory = join(scratch.directory, 'layout')
   const metadataFile = join(scratch.directory, 'build-metadata.json')
   const settings = { builder: builder.name, labels: facts.labels ?? {}, directory, metadataFile, env }
@@ -123,30 +101,33 @@ async function buildLayout({ edges, facts, bases }: Run, origin: BuildRequest): 
 }
 
 /** Reads the image whole and checks every byte: a scanner does not do that, and a registry only sees what is sent. */
-async function verify({ edges, facts }: Run, layout: Layout): Promise<Image> {
+async function verify({ edges, facts }: Run, layout: Layout, say: Say): Promise<Image> {
   const image = await readImage(layout, await layout.root())
-  facts.digest = image.root.descriptor.digest
-  facts.platforms = image.platforms.map(({ platform, manifest, bytes }) => ({
-    platform,
-    digest: manifest.digest,
-    bytes,
-  }))
+  const { platforms, content, root } = image
+  facts.digest = root.descriptor.digest
+  facts.platforms = platforms.map(({ platform, manifest, bytes }) => ({ platform, digest: manifest.digest, bytes }))
   await verifyImage(layout, image, edges.signal)
+  say(`${count(platforms.length, 'platform')}, ${count(content.length, 'piece')} of content, each what its digest says`)
   return image
 }
 
-function inWords({ platforms, content }: Image): string {
-  return `${count(platforms.length, 'platform')}, ${count(content.length, 'piece')} of content, each what its digest says`
-}
+type Scanned = { readonly layout: Layout; readonly image: Image }
 
-/** The only way to an `Admitted` image. A refusal ends the step before any registry has seen a byte. */
-async function gate({ request, environment, edges, facts }: Run, layout: Layout, image: Image): Promise<Admitted> {
+/** Looks at every platform and decides. */
+async function gate({ request, environment, edges, facts }: Run, scanned: Scanned, say: Say): Promise<Verdict> {
+  const { layout, image } = scanned
   const { workspace, searchPath } = environment
   const { platforms, root } = image
   const wanted = { layoutDirectory: layout.directory, platforms, gate: request.gate, workspace, searchPath }
   const scan = request.gate.scan === 'off' ? 'off' : await edges.reporter.group('Scan', () => scanImage(wanted, edges))
   const verdict = judge(root.descriptor, scan, request.gate)
   facts.scan = scanReport(scan, verdict)
+  say(scanInWords(facts.scan))
+  return verdict
+}
+
+/** The only way to an `Admitted` image. A refusal ends the step before any registry has seen a byte. */
+function admittedBy(verdict: Verdict, { request, facts }: Run): Admitted {
   if (verdict.pass) return verdict.image
   facts.result = 'refused'
   throw refusalError(verdict, request.gate)
@@ -155,31 +136,36 @@ async function gate({ request, environment, edges, facts }: Run, layout: Layout,
 type Cargo = { readonly admitted: Admitted; readonly layout: Layout; readonly image: Image }
 
 /** Content everywhere, each registry for itself and all at once. */
-async function upload(run: Run, plan: PublishPlan, { admitted, layout, image }: Cargo): Promise<readonly Delivery[]> {
+async function upload(run: Run, plan: PublishPlan, cargo: Cargo, say: Say): Promise<readonly Delivery[]> {
   const { request, edges, facts } = run
   const destinations = request.images.map((repository) => ({
     target: edges.stores.remote(repository, 'push'),
     tags: plan.references.filter((reference) => isIn(reference, repository)).map(toMove),
   }))
-  const deliveries = await deliver(admitted, destinations, journey(run, layout))
-  facts.registries = registryReports(deliveries, image, (target) => trafficOf(run, target.name))
+  const deliveries = await deliver(cargo.admitted, destinations, journey(run, cargo.layout))
+  facts.registries = registryReports(deliveries, cargo.image, (target) => trafficOf(run, target.name))
   for (const registry of facts.registries) edges.reporter.info(trafficLine(registry))
+  const arrived = deliveries.filter((delivery) => delivery.arrived).length
+  say(`${arrived} of ${count(deliveries.length, 'repository has', 'repositories have')} everything`)
   return deliveries
 }
 
-/** Tags last. How many were written; throws when one that should show the image does not. */
-async function tag(run: Run, { admitted, layout, image }: Cargo, deliveries: readonly Delivery[]): Promise<number> {
+/** Tags last. Throws when one that should show the image does not. */
+async function tag(run: Run, cargo: Cargo, deliveries: readonly Delivery[], say: Say): Promise<void> {
   const { facts } = run
+  const { admitted, layout, image } = cargo
   const outcomes = await moveTags(admitted, deliveries, journey(run, layout))
   // In the order of `tags`, not in that of writing: people read the two side by side.
-  const place = ({ reference }: ReferenceReport) => (facts.tags ?? []).indexOf(reference)
-  facts.references = tagReports(outcomes, admitted.digest).toSorted((one, other) => place(one) - place(other))
+  const order = new Map((facts.tags ?? []).map((reference, index) => [reference, index]))
+  facts.references = tagReports(outcomes, admitted.digest).toSorted(
+    (one, other) => (order.get(one.reference) ?? 0) - (order.get(other.reference) ?? 0),
+  )
   facts.registries = registryReports(deliveries, image, (target) => trafficOf(run, target.name))
   const failure = failureOf(outcomes, deliveries)
   if (failure !== undefined) throw failure
   const written = outcomes.filter(({ outcome }) => outcome !== 'unchanged').length
   facts.result = written === 0 ? 'unchanged' : 'published'
-  return written
+  say(written === 0 ? 'every one shows the image already' : `${written} written and read back`)
 }
 
 function nothingToDo({ facts, edges }: Run, plan: PublishPlan): void {

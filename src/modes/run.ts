@@ -15,11 +15,14 @@ export type Run = {
   /** what the build will take from registries, once its Dockerfile was read */
   bases: Bases
   /**
-   * Does a part of the story, notes how long it took whether it went well or not, and says in a line what it brought.
-   * Nothing is begun after a cancel.
+   * Does a part of the story and notes how long it took, whether it went well or not. What it `say`s about its result
+   * stands in one line of the log. Nothing is begun after a cancel.
    */
-  phase<T>(name: string, work: () => Promise<T>, inWords: (result: T) => string): Promise<T>
+  phase<T>(name: string, work: (say: Say) => Promise<T>): Promise<T>
 }
+
+/** Takes the words for a phase's line; the last ones count. */
+export type Say = (words: string) => void
 
 /** Begins a run that knows nothing yet. */
 export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges'>): Run {
@@ -29,21 +32,21 @@ export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges'>):
     ...start,
     facts,
     bases: { known: false, why: 'no Dockerfile was read' },
-    async phase(name, work, inWords) {
+    async phase(name, work) {
       signal.throwIfAborted()
       const begin = clock.now().getTime()
-      const end = () => {
+      let words = ''
+      try {
+        return await work((said) => {
+          words = said
+        })
+      } catch (error) {
+        words = 'failed'
+        throw error
+      } finally {
         const milliseconds = clock.now().getTime() - begin
         facts.phases.push({ name, milliseconds })
-        return formatDuration(milliseconds)
-      }
-      try {
-        const result = await work()
-        reporter.info(line(name, inWords(result), end()))
-        return result
-      } catch (error) {
-        reporter.info(line(name, 'failed', end()))
-        throw error
+        reporter.info(line(name, words, formatDuration(milliseconds)))
       }
     },
   }

@@ -51,6 +51,13 @@ const SCANNED: Readonly<Record<Report['scan']['decision'], string>> = {
   '': '',
 }
 
+/** The first line of a message says what happened; the ones below it are details. */
 function explanation({ message, hint }: Failure): string {
-  return `> **What happened:** ${prose(message, 2000)}\n>\n> **What to do:** ${prose(hint, 2000)}`
+  const [first = '', ...details] = message.split('\n')
+  const lines = details.slice(0, MOST_DETAILS).map((line) => `> - ${code(line, 400)}`)
+  const list = lines.length === 0 ? [] : ['>', ...lines]
+  return [`> **What happened:** ${prose(first, 2000)}`, ...list, `>\n> **What to do:** ${prose(hint, 2000)}`].join('\n')
 }
+
+/** As many as the last lines of a build. */
+const MOST_DETAILS = 20
