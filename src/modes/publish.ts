@@ -10,6 +10,7 @@ import { count, printPlan } from '../plan/print.ts'
 import { isDone, type PlannedReference, type PublishPlan } from '../plan/publish-plan.ts'
 import type { BuildRequest } from '../plan/request.ts'
 import { reportOf } from '../report/draft.ts'
+import type { Report } from '../report/report.ts'
 
 import { scanImage } from '../scan/scan.ts'
 import { scanInWords, scanReport } from '../scan/scan-report.ts'
