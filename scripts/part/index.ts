@@ -7,7 +7,7 @@ export { type StartedEngine, startEngine } from './engine.ts'
 export { install } from './install.ts'
 export { type Located, locate, requirePart } from './locate.ts'
 export { pushBuilderImage } from './push-builder-image.ts'
-export { type AccessLine, type RegistryOptions, type StartedRegistry, startRegistry } from './registry.ts'
+export { type AccessLine, type StartedRegistry, startRegistry } from './registry.ts'
 export { stopEverything } from './supervised.ts'
 export { isPartName, PART_NAMES, type PartName } from './table.ts'
 
