@@ -46,7 +46,7 @@ describe.skipIf(!ready)('a builder that is made for the step, on an engine that 
     const before = await traces(engine)
     const step = await machine.publish({ ...inputs('acme/built'), platforms: 'linux/amd64,linux/arm64' })
     expectGreen(step)
-    expect(step.main.log.text).toMatch(/^Builder +lading-[0-9a-f]{12}: /m)
+    expect(step.main.log.text).toMatch(/^Build +by lading-[0-9a-f]{12}: /m)
     expect(await traces(engine)).toEqual(before)
     expect(await craneAs()('digest', `${registry.host}/acme/built:latest`)).toBe(step.main.outputs['digest'])
   })
