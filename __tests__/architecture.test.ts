@@ -20,8 +20,8 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   'access.ts': [],
   // The steps. None of build, scan, registry and survey knows another one.
   content: ['error.ts', 'image'],
-  net: ['error.ts', 'image'],
-  registry: ['type access.ts', 'type content', 'type edges.ts', 'error.ts', 'image', 'net', 'plain-text.ts'],
+  net: ['type access.ts', 'error.ts', 'image'],
+  registry: ['type access.ts', 'content', 'type edges.ts', 'error.ts', 'image', 'net', 'plain-text.ts'],
   survey: ['type edges.ts', 'error.ts'],
   build: ['type access.ts', 'type edges.ts', 'error.ts', 'image', 'type plan', 'plain-text.ts'],
   scan: ['type edges.ts', 'error.ts', 'image', 'plan', 'type report', 'plain-text.ts'],

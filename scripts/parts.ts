@@ -1,6 +1,6 @@
 /** scripts/parts [--json] [--look] [--stop] [name …] */
 import { parseArgs } from 'node:util'
-import { install, isPartName, locate, PART_NAMES, type PartName, stopEverything } from './part/index.ts'
+import { install, isPartName, locate, PART_NAMES, type PartName, PEER_NAMES, stopEverything } from './part/index.ts'
 
 const USAGE = `Usage: scripts/parts [--json] [--look] [--stop] [name …]
 
@@ -12,6 +12,7 @@ As root it may install packages and make a Debian root; as anybody else it touch
   --stop   end the engines and registries that were started from here and are still running
 
 Names: ${PART_NAMES.join(', ')}
+Only when named, for benchmarks: ${PEER_NAMES.join(', ')}
 Parts are kept in $LADING_PARTS, by default lading/parts in the user's cache folder.
 `
 
@@ -56,7 +57,7 @@ async function stop(): Promise<number> {
 function partNames(words: readonly string[]): readonly PartName[] {
   const unknown = words.find((word) => !isPartName(word))
   if (unknown !== undefined) {
-    throw new Error(`There is no part called ${unknown}. The parts are: ${PART_NAMES.join(', ')}`)
+    throw new Error(`There is no part called ${unknown}. The parts are: ${[...PART_NAMES, ...PEER_NAMES].join(', ')}`)
   }
   return words.length === 0 ? PART_NAMES : words.filter(isPartName)
 }

@@ -19,11 +19,17 @@ export type Login = {
   readonly use: 'pull' | 'push' | 'both'
 }
 
-/** What the user said about one registry in `registry-config`. */
+/** What the user said about one registry in `registry-config`, or the machine in its `certs.d` folders. */
 export type RegistrySettings = {
   readonly registry: string
   /** speaks plain http, or has a certificate that nobody can check */
   readonly insecure: boolean
   /** PEM text of additional certificate authorities */
   readonly ca?: string
+  /** PEM text of our own certificate and its key, for a registry that wants to see one */
+  readonly client?: { readonly cert: string; readonly key: string }
+  /** transfers at a time, when not as many as elsewhere */
+  readonly parallel?: number
+  /** why what the machine holds for this registry cannot be used; told when somebody wants to go there */
+  readonly trouble?: string
 }

@@ -90,8 +90,11 @@ export type Stores = {
 export type Remote = Source & Target & Questions
 
 export type Questions = {
-  /** Whether this login may push here. Throws `REGISTRY_UNREACHABLE`, `TLS_FAILED`, `LOGIN_FAILED` and their like. */
-  pushRight(): Promise<PushRight>
+  /**
+   * Whether this login may push here, as its token tells; with `session` an upload is opened and cancelled where no token
+   * tells. Throws `REGISTRY_UNREACHABLE`, `TLS_FAILED`, `LOGIN_FAILED` and their like.
+   */
+  pushRight(question: { readonly session: boolean }): Promise<PushRight>
   /** The pull limit that a HEAD of a manifest tells, or `undefined` when the registry sets none for us. */
   pullLimit(): Promise<PullLimit | undefined>
   /** The user name that is sent here; empty for nobody. */
@@ -101,7 +104,7 @@ export type Questions = {
 }
 
 export type PushRight =
-  | { readonly granted: true; readonly shownBy: 'token' | 'session' }
+  | { readonly granted: true; readonly shownBy: 'token' | 'session' | 'nothing' }
   | {
       readonly granted: false
       readonly code: 'PUSH_DENIED' | 'LOGIN_FAILED' | 'REPOSITORY_MISSING'

@@ -9,7 +9,10 @@ import { isTar, unpackLayout } from './content/oci-tar.ts'
 import type { Layout } from './content/store.ts'
 import type { Clock, Edges, Exec, Reporter, Scratch, Variables } from './edges.ts'
 import { DOCKER_HUB } from './image/reference.ts'
-import { openWire, type ProxySettings } from './net/wire.ts'
+import { certificateFolders, readCertificateFolders } from './net/certificate-folders.ts'
+import { hostSettings, joinSettings } from './net/host-settings.ts'
+import { type ProxySettings, readProxySettings, secretsOfProxies } from './net/proxy.ts'
+import { openWire } from './net/wire.ts'
 import { type DockerLogins, dockerLogins } from './registry/docker-logins.ts'
 import { openRegistries } from './registry/registries.ts'
 
@@ -39,19 +42,22 @@ const LOOK_UP_SOCKETS = 16
 
 export async function openWorld(materials: Materials): Promise<World> {
   const { reporter, clock, exec, scratch, signal, parallel } = materials
+  const proxy = readProxySettings(materials.variables)
+  const settings = await knownSettings(materials)
+  for (const secret of waySecrets(proxy, settings)) materials.mask(secret)
   const docker = userLogins(materials)
   const logins = await Promise.all(materials.logins.map((login) => settled(login, docker)))
   const wire = openWire({
     userAgent: `lading/${materials.release}`,
     signal: after(signal, LAST_REQUESTS_MS),
-    proxy: proxySettings(materials.variables),
-    settings: (host) => hostSettings(materials.settings, host),
-    connections: parallel + LOOK_UP_SOCKETS,
+    proxy,
+    settings: (host) => hostSettings(settings, host),
+    connections: Math.max(parallel, ...settings.map((entry) => entry.parallel ?? 0)) + LOOK_UP_SOCKETS,
   })
   const remote = openRegistries({
     logins,
     docker,
-    settings: materials.settings,
+    settings,
     policy: {
       wire: wire.send,
       retries: materials.retries,
@@ -128,25 +134,18 @@ async function layoutAt(path: string, scratch: Scratch): Promise<Layout> {
   return openLayout(directory)
 }
 
-/** Lower case wins, as for curl; NO_PROXY is left to the HTTP library. */
-function proxySettings(variables: Materials['variables']): ProxySettings {
-  const value = (name: string) => variables[name.toLowerCase()] ?? variables[name.toUpperCase()] ?? ''
-  return { http: value('http_proxy'), https: value('https_proxy'), except: value('no_proxy') }
+/** What the user says of registries, and behind it what the machine holds. */
+async function knownSettings({ settings, variables }: Materials): Promise<readonly RegistrySettings[]> {
+  const home = variables['HOME'] ?? homedir()
+  return joinSettings(settings, await readCertificateFolders(certificateFolders(home)))
 }
 
-/** What is said of this very host and port; else of its name, for the token service of a registry is often a neighbour. */
-function hostSettings(settings: readonly RegistrySettings[], host: string) {
-  const neighbours = settings.filter(({ registry }) => nameOf(registry) === nameOf(host))
-  const exact = neighbours.filter(({ registry }) => registry === host)
-  const own = exact.length > 0 ? exact : neighbours
-  const ca = own.find((entry) => entry.ca !== undefined)?.ca
-  // A host whose certificate is to be checked must not lose that by an insecure neighbour.
-  return { ...(ca === undefined ? {} : { ca }), unchecked: own.length > 0 && own.every(({ insecure }) => insecure) }
-}
-
-function nameOf(host: string): string {
-  const name = host === 'registry-1.docker.io' || host === 'auth.docker.io' ? DOCKER_HUB : host
-  return name.replace(/:\d+$/, '')
+/** What is secret about the ways, beside the logins. */
+function waySecrets(proxy: ProxySettings, settings: readonly RegistrySettings[]): readonly string[] {
+  // A log masks line by line, and the first and last line of a key are no secrets.
+  const keys = settings.flatMap(({ client }) => client?.key.split(/\r?\n/) ?? [])
+  const lines = keys.map((line) => line.trim()).filter((line) => line.length > 3 && !line.startsWith('-----'))
+  return [...new Set([...secretsOfProxies(proxy), ...lines])]
 }
 
 /** A signal that follows another one a little later. */

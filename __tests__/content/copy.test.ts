@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { copyGraph } from '../../src/content/copy.ts'
+import { MissingContent } from '../../src/content/store.ts'
 import { type MemoryStore, memoryStore, putImage, putIndex } from '../support/memory-store.ts'
 
 const never = new AbortController().signal
@@ -93,3 +94,48 @@ test('copyGraph refuses a manifest whose bytes are not what the descriptor says'
   await expect(copyGraph(wrong, { source, target, signal: never })).rejects.toMatchObject({ code: 'CONTENT_INVALID' })
   expect(target.log).toEqual([])
 })
+
+test('copyGraph brings back what a target had lost when it notices at the manifest', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  const root = twoPlatforms(source)
+  const lost = losing(target, 'layer')
+  const copied = await copyGraph(root, { source, target, signal: never })
+  expect(lost()).toBeGreaterThan(0)
+  expect(await target.exists(root)).toBe(true)
+  expect(target.log.filter((line) => line === 'push index')).toEqual(['push index'])
+  expect(copied.at(0)?.descriptor).toEqual(root)
+})
+
+test('copyGraph brings back what was lost once, and not for ever', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  const push = target.push
+  let refused = 0
+  target.push = (descriptor, open) => {
+    if (!descriptor.mediaType.includes('manifest')) return push(descriptor, open)
+    refused += 1
+    return Promise.reject(new MissingContent('CONTENT_REFUSED', 'something is missing'))
+  }
+  const root = putImage(source, 'amd64', ['one'])
+  await expect(copyGraph(root, { source, target, signal: never })).rejects.toThrow('something is missing')
+  expect(refused).toBe(2)
+})
+
+/** A target that says it has the layers and has not, until it is asked again. How many it lied about. */
+function losing(target: MemoryStore, kind: string): () => number {
+  const { exists, push } = target
+  let lies = 0
+  let missing = true
+  target.exists = async (descriptor, again) => {
+    if (again === 'again' || !descriptor.mediaType.includes(kind)) return exists(descriptor)
+    lies += 1
+    return true
+  }
+  target.push = async (descriptor, open) => {
+    if (descriptor.mediaType.includes('manifest.v1') && missing) {
+      missing = false
+      throw new MissingContent('CONTENT_REFUSED', 'a blob is unknown')
+    }
+    return push(descriptor, open)
+  }
+  return () => lies
+}

@@ -15,7 +15,8 @@ const TAGS: readonly TagToMove[] = [
 function journeyFrom(source: MemoryStore, more: Partial<Journey> = {}): Journey & { waits: number[] } {
   const waits: number[] = []
   const sleep = async (milliseconds: number) => void waits.push(milliseconds)
-  return { source, signal: new AbortController().signal, now: () => 0, sleep, waits, ...more }
+  const signal = new AbortController().signal
+  return { source, signal, now: () => 0, sleep, onFailure: 'abort', waits, ...more }
 }
 
 function sample(): { source: MemoryStore; root: Descriptor } {
@@ -78,6 +79,19 @@ describe('a publish', () => {
     expect(outcomes[0]).toMatchObject({ reason: 'not moved, because the image did not reach bad' })
     expect(outcomes[3]).toMatchObject({ error: { code: 'PUSH_DENIED' } })
     expect(deliveries.map(({ arrived }) => arrived)).toEqual([true, false])
+  })
+
+  test('completes the other targets when it is told to continue', async () => {
+    const [good, bad] = [memoryStore('good'), memoryStore('bad')]
+    bad.before = (verb, subject) => {
+      if (verb === 'push' && subject === 'layer') throw failing()
+    }
+    const { told } = await publish([good, bad], TAGS, sample(), { onFailure: 'continue' })
+    expect(good.log.filter((line) => line.startsWith('tag'))).toEqual(['tag 1.4.2', 'tag latest', 'tag 1.4'])
+    expect(told.toSorted()).toEqual([
+      ...['bad:1.4 failed', 'bad:1.4.2 failed', 'bad:latest failed'],
+      ...['good:1.4 created', 'good:1.4.2 created', 'good:latest created'],
+    ])
   })
 
   test('moves no moving tag when a fixed one could not be written', async () => {
@@ -192,12 +206,11 @@ describe('a publish over HTTP', () => {
     const outcomes = await moveTags(admit(root, 'passed'), deliveries, journey)
     expect(outcomes).toMatchObject([{ outcome: 'created' }])
     expect(methods(registry.requests)).toEqual({
-      // challenge, tag before, root by digest, tag again, read-back
-      'HEAD manifest-head': 5,
+      // challenge, tag before, tag again, read-back
+      'HEAD manifest-head': 4,
       'GET token': 1,
-      // config and two layers
-      'HEAD blob-head': 3,
-      'POST upload-open': 3,
+      // config and two layers: no look before, since a tag that is not there makes the repository look new
+      'POST mount': 3,
       'PUT upload-put': 3,
       'PUT manifest-put': 1,
       'PUT tag-put': 1,

@@ -1,7 +1,8 @@
+import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LadingError } from '../../src/error.ts'
-import { isTemporary, pause, retryAfter, withRetry } from '../../src/net/retry.ts'
+import { isTemporary, pause, retryAfter, waitFor, withRetry } from '../../src/net/retry.ts'
 import type { Request } from '../../src/net/send.ts'
 import { networkTrouble } from '../../src/net/trouble.ts'
 import { type Scripted, scripted } from '../support/scripted-send.ts'
@@ -14,6 +15,14 @@ function network(code: string): LadingError {
   return networkTrouble(Object.assign(new Error(code), { code }), url)
 }
 
+const busy = (value: string) => ({ status: 429, headers: { 'retry-after': value } })
+
+async function bodyOf(result: unknown): Promise<string> {
+  if (typeof result !== 'object' || result === null || !('body' in result) || !(result.body instanceof Readable))
+    throw new Error('there is no answer')
+  return String(Buffer.concat(await result.body.toArray()))
+}
+
 async function tried(answers: readonly Scripted[], request = GET, retries = 3) {
   const send = scripted(...answers)
   const waits: number[] = []
@@ -24,7 +33,10 @@ async function tried(answers: readonly Scripted[], request = GET, retries = 3) {
     sleep: async (milliseconds) => void waits.push(milliseconds),
     random: () => 0,
     onRetry: (_request, why) => void told.push(why),
-    isFinal: (response) => response.header('final') !== undefined,
+    judge: (response, said) => {
+      if (response.header('final') !== undefined) return 'final'
+      return said.includes('secondary rate limit') ? 'again' : undefined
+    },
   })(request).catch((error: unknown) => error)
   return { result, waits, told, attempts: send.requests.length }
 }
@@ -72,17 +84,53 @@ describe('withRetry', () => {
     })
   })
 
-  test('waits as the server asks, and not for more than a minute', async () => {
-    const busy = (value: string) => ({ status: 429, headers: { 'retry-after': value } })
-    expect(await tried([busy('3'), busy('Sat, 21 Nov 2026 12:00:09 GMT'), { status: 200 }])).toMatchObject({
-      waits: [3000, 9000],
-      result: { status: 200 },
-    })
-    expect(await tried([busy('61'), { status: 200 }])).toMatchObject({ waits: [], result: { status: 429 } })
+  test('waits as the server asks, in a header or in words', async () => {
+    const answers = [
+      busy('3'),
+      busy('Sat, 21 Nov 2026 12:00:09 GMT'),
+      { status: 429, body: '{"message":"retry-after: 10.3ms, allowed: 2000/minute"}' },
+      { status: 200 },
+    ]
+    expect(await tried(answers)).toMatchObject({ waits: [3000, 9000, 11], result: { status: 200 } })
   })
 
-  test('does not repeat what looks temporary and is final', async () => {
-    expect((await tried([{ status: 429, headers: { final: 'yes' } }])).attempts).toBe(1)
+  test('waits a little longer than asked, each in its own way, since all who wait heard the same', async () => {
+    expect(waitFor(3000, 0, { random: () => 0.5 })).toBe(3125)
+    expect(waitFor(3000, 3, { random: () => 0.5 })).toBe(4000)
+  })
+
+  test('waits for five minutes in all, whatever the server asks for', async () => {
+    expect(await tried([busy('301'), { status: 200 }])).toMatchObject({ waits: [], result: { status: 429 } })
+    expect(await tried([busy('200'), busy('100'), busy('1'), { status: 200 }])).toMatchObject({
+      waits: [200_000, 100_000],
+      attempts: 3,
+      result: { status: 429 },
+    })
+  })
+
+  test('gives up with the network error when no time is left', async () => {
+    const waited = await tried([busy('300'), network('ECONNRESET'), { status: 200 }])
+    expect(waited).toMatchObject({ waits: [300_000], attempts: 2, result: { code: 'REGISTRY_UNREACHABLE' } })
+  })
+
+  test('does not repeat what looks temporary and is final, and leaves its body to be read', async () => {
+    const { result, attempts } = await tried([{ status: 429, headers: { final: 'yes' }, body: 'used up' }])
+    expect(attempts).toBe(1)
+    expect(await bodyOf(result)).toBe('used up')
+  })
+
+  test('repeats a 403 whose words say that it passes, and no other', async () => {
+    const abuse = { status: 403, body: 'You have exceeded a secondary rate limit.' }
+    expect(await tried([abuse, { status: 200 }])).toMatchObject({ attempts: 2, result: { status: 200 } })
+    const { result, attempts } = await tried([{ status: 403, body: 'denied' }])
+    expect(attempts).toBe(1)
+    expect(await bodyOf(result)).toBe('denied')
+  })
+
+  test('leaves the body of the last answer to be read', async () => {
+    expect(await bodyOf((await tried([{ status: 503, body: 'disk full' }])).result)).toBe('disk full')
+    const late = { ...busy('301'), body: 'much later' }
+    expect(await bodyOf((await tried([late])).result)).toBe('much later')
   })
 
   test('does not repeat a body that is a stream, nor what says so itself', async () => {
@@ -107,6 +155,14 @@ test.each([
   ['0.3', 300],
   ['Sat, 21 Nov 2026 12:01:00 GMT', 60_000],
   ['Sat, 21 Nov 2026 11:00:00 GMT', 0],
+  ['Saturday, 21-Nov-26 12:01:00 GMT', 60_000],
+  ['Foo, 99 Bar', undefined],
+  ['2026', 2_026_000],
+  ['10.3ms', 11],
+  ['1m30.5s', 90_500],
+  ['2h', 7_200_000],
+  ['-3', undefined],
+  ['3 days', undefined],
 ])('retryAfter of %j is %s ms', (value, wanted) => {
   expect(retryAfter(value, NOW)).toBe(wanted)
 })

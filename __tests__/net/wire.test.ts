@@ -54,7 +54,9 @@ describe('a registry with TLS', () => {
       const { registry, ca } = await registryWithTls()
       registry.fail({ step: 'upload-open', effect: { kind: 'location', form } })
       const client = clientWith({ settings: [{ registry: registry.host, insecure: false, ca }] })
-      expect(await client.remote(`${registry.host}/acme/api`).pushRight()).toMatchObject({ granted: true })
+      expect(await client.remote(`${registry.host}/acme/api`).pushRight({ session: true })).toMatchObject({
+        granted: true,
+      })
       expect(registry.openUploads()).toEqual([])
     },
   )
@@ -64,7 +66,9 @@ describe('a registry with TLS', () => {
     const set = { location: 'http://storage.example/upload' }
     registry.fail({ step: 'upload-open', effect: { kind: 'headers', set } })
     const client = clientWith({ settings: [{ registry: registry.host, insecure: false, ca }] })
-    await expect(client.remote(`${registry.host}/acme/api`).pushRight()).rejects.toMatchObject({ code: 'TLS_FAILED' })
+    await expect(client.remote(`${registry.host}/acme/api`).pushRight({ session: true })).rejects.toMatchObject({
+      code: 'TLS_FAILED',
+    })
   })
 
   test('is not there where plain http is spoken', async () => {

@@ -28,6 +28,35 @@ describe.skipIf(!(await need(['registry2', 'registry3'])))('a registry with a ce
     expectGreen(again)
     expect(again.main.report).toMatchObject({ result: 'unchanged' })
   })
+
+  test.each([2, 3] as const)(
+    'is shown ours, of the step or of certs.d, and is not reached without (registry %i)',
+    async (version) => {
+      const [tls, ours] = [selfSignedCertificate(), selfSignedCertificate()]
+      const registry = await startRegistry(version, { tls: { ...tls, clients: ours.cert } })
+      onTestFinished(() => registry.stop())
+      const runner = await makeRunner()
+      onTestFinished(() => runner[Symbol.asyncDispose]())
+      await writeSampleLayout(join(runner.workspace, 'finished'), { platforms: [sample('scratch')] })
+      await writeFiles(runner.workspace, { 'ca.pem': tls.cert, 'ours.pem': ours.cert, 'ours.key': ours.key })
+      const inputs = { images: `${registry.host}/acme/app`, layout: 'finished', scan: 'off' }
+      const step = (more: object) =>
+        runner.step({
+          inputs: { ...inputs, 'registry-config': JSON.stringify([{ registry: registry.host, ...more }]) },
+        })
+      expect(expectRed(await step({ ca: 'ca.pem' }), 'TLS_FAILED')).toContain('another certificate of ours')
+      expectGreen(await step({ ca: 'ca.pem', 'client-cert': 'ours.pem', 'client-key': 'ours.key' }))
+      const folder = `.config/containers/certs.d/${registry.host}`
+      const files = { 'ca.crt': tls.cert, 'client.cert': ours.cert, 'client.key': ours.key }
+      await writeFiles(
+        runner.home,
+        Object.fromEntries(Object.entries(files).map(([name, text]) => [`${folder}/${name}`, text])),
+      )
+      const again = await runner.step({ inputs })
+      expectGreen(again)
+      expect(again.main.report).toMatchObject({ result: 'unchanged' })
+    },
+  )
 })
 
 describe.skipIf(!(await need(['engine', 'buildx', 'registry3', 'trivy', 'trivy-db'])))(

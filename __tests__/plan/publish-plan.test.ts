@@ -41,6 +41,7 @@ const REQUEST: PublishRequest = {
   gate: { scan: 'gate', severities: ['HIGH', 'CRITICAL'], ignoreUnfixed: false, trivyPath: '', databases: [] },
   push: 'auto',
   dryRun: false,
+  onRegistryFailure: 'abort',
   rateLimit: { rateLimit: 'fail', reserve: 0 },
   summary: true,
 }

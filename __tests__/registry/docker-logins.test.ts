@@ -6,7 +6,8 @@ import { makeExec } from '../../src/action/exec.ts'
 import { HUB_SERVER } from '../../src/registry/docker-config-file.ts'
 import { dockerLogins } from '../../src/registry/docker-logins.ts'
 import { chooseLogin } from '../../src/registry/login-choice.ts'
-import { loginAt } from '../support/client.ts'
+import { loginAt, openClient } from '../support/client.ts'
+import { startRegistry } from '../support/registry/server.ts'
 
 const encoded = (username: string, password: string) => Buffer.from(`${username}:${password}`).toString('base64')
 const password = (username: string, secret: string) => ({ kind: 'password', username, password: secret })
@@ -184,4 +185,54 @@ test.each([
 test('no login is chosen where none fits', () => {
   const logins = [loginAt('ghcr.io', 'u', 'p', { prefix: 'acme' }), loginAt('ghcr.io:8443')]
   expect(chooseLogin(logins, 'ghcr.io', 'acme-evil/api', 'push')).toBeUndefined()
+})
+
+test('a login for a path is taken for what lies below it, the longest first, and for nothing else', async () => {
+  const auths = (...places: readonly string[]) =>
+    Object.fromEntries(places.map((place) => [place, { auth: encoded('me', place) }]))
+  const { logins, asked } = await docker({
+    config: {
+      auths: auths('a.example/acme', 'a.example/acme/api', 'b.example:5000/x'),
+      credHelpers: { 'a.example': 'one' },
+    },
+    authConfig: JSON.stringify({ auths: auths('a.example/acme/web/', 'docker.io/acme', 'https://c.example/v1/') }),
+    helpers: { one: answers('helped', 'secret') },
+  })
+  const found = async (registry: string, path: string) => {
+    const credential = await logins.for(await logins.placeOf(registry, path))
+    return credential?.kind === 'password' ? credential.password : undefined
+  }
+  expect(await found('a.example', 'acme/api')).toBe('a.example/acme/api')
+  expect(await found('a.example', 'acme/api/deep')).toBe('a.example/acme/api')
+  expect(await found('a.example', 'acme/web')).toBe('a.example/acme/web/')
+  expect(await found('a.example', 'acme/apix')).toBe('a.example/acme')
+  expect(await found('b.example:5000', 'x/y')).toBe('b.example:5000/x')
+  expect(await found('b.example:5000', 'y')).toBeUndefined()
+  expect(await found('docker.io', 'acme/api')).toBe('docker.io/acme')
+  expect(await found('docker.io', 'library/alpine')).toBeUndefined()
+  expect(await found('c.example', 'any/thing')).toBe('https://c.example/v1/')
+  expect(await asked()).toEqual([])
+  expect(await found('a.example', 'acme-evil/api')).toBe('secret')
+  expect(await asked()).toEqual(['one get a.example'])
+})
+
+test('of two repositories of one registry each has the login of its own path', async () => {
+  const users = { one: { password: 'first' }, two: { password: 'second' } }
+  const registry = await startRegistry({ auth: { kind: 'basic', users } })
+  const config = {
+    auths: {
+      [`${registry.host}/a`]: { auth: encoded('one', 'first') },
+      [`${registry.host}/b`]: { auth: encoded('two', 'second') },
+    },
+  }
+  const { logins } = await docker({ config })
+  const client = openClient({ docker: logins, retries: 0 })
+  onTestFinished(async () => {
+    await Promise.all([client.close(), registry.stop()])
+  })
+  const accounts = ['a/x', 'b/x', 'a/y'].map((path) => client.remote(`${registry.host}/${path}`))
+  for (const remote of accounts) expect(await remote.resolve('1.0')).toBeUndefined()
+  expect(await Promise.all(accounts.map((remote) => remote.account()))).toEqual(['one', 'two', 'one'])
+  // The third repository shares the connection of the first, and with it what was learnt.
+  expect(registry.requests.map(({ status }) => status)).toEqual([401, 404, 401, 404, 404])
 })

@@ -98,7 +98,7 @@ describe('exists', () => {
     expect(await remote.exists(image)).toBe(true)
     const set = { 'docker-content-digest': `sha256:${'0'.repeat(64)}` }
     registry.fail({ step: 'manifest-head', effect: { kind: 'headers', set } })
-    expect(await remote.exists(image)).toBe(false)
+    expect(await remote.exists(image, 'again')).toBe(false)
   })
 
   test.each([404, 403])('takes a %i for a blob that is not there', async (status) => {

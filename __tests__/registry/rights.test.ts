@@ -5,7 +5,7 @@ import type { InProcessRegistry, RegistryOptions } from '../support/registry/ser
 async function asked(options: RegistryOptions, login = true) {
   const { registry, remote } = await connected(options, { anonymous: !login })
   const live = await remote.resolve('1.0').catch((error: unknown) => error)
-  return { registry, live, right: await remote.pushRight().catch((error: unknown) => error) }
+  return { registry, live, right: await remote.pushRight({ session: true }).catch((error: unknown) => error) }
 }
 
 const pulls = () => ['pull']

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/image/digest.ts'
+import type { Send } from '../../src/net/send.ts'
 import { connected, openClient } from '../support/client.ts'
 import type { LocationForm } from '../support/registry/effect.ts'
 import { layer, steps, stored } from '../support/sample-blob.ts'
@@ -64,28 +65,35 @@ describe('uploading a blob', () => {
 })
 
 describe('an upload that fails', () => {
-  test.each([408, 429, 500, 502, 503, 504])(
-    'by a %i begins again with a new session, its bytes read anew',
-    async (status) => {
-      const fault = { step: 'upload-put', when: { first: 2 }, effect: { kind: 'status', status } } as const
-      const { registry, remote, client } = await connected({ faults: [fault] })
-      const blob = layer()
-      await remote.push(blob, blob.open)
-      expect(stored(registry, blob)).toBe('a layer')
-      expect(blob.opened).toBe(3)
-      expect(client.waits).toHaveLength(2)
-      expect(remote.traffic().retries).toBe(2)
-      expect(registry.openUploads()).toEqual([])
-    },
-  )
+  test.each([
+    [408, 2],
+    [429, 2],
+    [500, 2],
+    [503, 2],
+    // A gateway does not know what became of the bytes, so the blob is waited for a little each time.
+    [502, 8],
+    [504, 8],
+  ])('by a %i begins again with a new session, its bytes read anew, after %i waits', async (status, waits) => {
+    const fault = { step: 'upload-put', when: { first: 2 }, effect: { kind: 'status', status } } as const
+    const { registry, remote, client } = await connected({ faults: [fault] })
+    const blob = layer()
+    await remote.push(blob, blob.open)
+    expect(stored(registry, blob)).toBe('a layer')
+    expect(blob.opened).toBe(3)
+    expect(client.waits).toHaveLength(waits)
+    expect(remote.traffic().retries).toBe(2)
+    expect(registry.openUploads()).toEqual([])
+  })
 
   test('by a reset in the middle of its body begins again', async () => {
     const fault = { step: 'upload-put', when: { nth: 1 }, effect: { kind: 'reset', afterBytes: 200_000 } } as const
-    const { registry, remote } = await connected({ faults: [fault] })
-    const blob = layer(Buffer.alloc(1_000_000, 'x'))
+    const { registry, remote, client } = await connected({ faults: [fault] })
+    const blob = layer(Buffer.alloc(20_000_000, 'x'))
     expect(await remote.push(blob, blob.open)).toBe('uploaded')
     expect(blob.opened).toBe(2)
-    expect(stored(registry, blob)).toHaveLength(1_000_000)
+    // It cannot be there, so it is looked for once and not waited for.
+    expect(client.waits).toHaveLength(1)
+    expect(stored(registry, blob)).toHaveLength(20_000_000)
     expect(registry.openUploads()).toEqual([])
   })
 
@@ -95,7 +103,7 @@ describe('an upload that fails', () => {
     const blob = layer()
     await remote.push(blob, blob.open)
     expect(blob.opened).toBe(1)
-    expect(steps(registry)).toEqual(['upload-open 202', 'upload-put reset', 'upload-cancel 404', 'blob-head 200'])
+    expect(steps(registry)).toEqual(['upload-open 202', 'upload-put reset', 'blob-head 200', 'upload-cancel 404'])
   })
 
   test('by a gateway that gave up on a slow commit finds the blob that was kept', async () => {
@@ -121,7 +129,8 @@ describe('an upload that fails', () => {
     const { remote, client } = await connected({ faults: [{ step: 'upload-put', when: { nth: 1 }, effect }] })
     const blob = layer()
     await remote.push(blob, blob.open)
-    expect(client.waits).toEqual([7000])
+    // And a little more: half of the first pause, by the test's chance.
+    expect(client.waits).toEqual([7125])
   })
 
   test('each time ends after all retries, with what the registry said and no session left open', async () => {
@@ -172,5 +181,36 @@ describe('an upload that fails', () => {
     expect(await pushing).toMatchObject({ code: 'CANCELLED' })
     expect(steps(registry).at(-1)).toBe('upload-cancel 204')
     expect(registry.openUploads()).toEqual([])
+  })
+
+  test('while it waited to be tried again, for the step was cancelled, leaves no session', async () => {
+    const cancel = new AbortController()
+    const around: (send: Send) => Send = (send) => async (request) => {
+      const response = await send(request)
+      if (request.method === 'PUT') cancel.abort()
+      return response
+    }
+    const fault = { step: 'upload-put', effect: { kind: 'status', status: 503 } } as const
+    const { registry, remote } = await connected({ faults: [fault] }, { signal: cancel.signal, around })
+    const blob = layer()
+    await expect(remote.push(blob, blob.open)).rejects.toMatchObject({ code: 'CANCELLED' })
+    expect(steps(registry)).toEqual(['upload-open 202', 'upload-put 503', 'upload-cancel 204'])
+  })
+
+  test('is bounded by its waits taken together, whatever its retries', async () => {
+    const effect = { kind: 'status', status: 503, headers: { 'retry-after': '140' } } as const
+    const { remote, client } = await connected({ faults: [{ step: 'upload-put', effect }] })
+    const blob = layer()
+    await expect(remote.push(blob, blob.open)).rejects.toMatchObject({ code: 'REGISTRY_BUSY' })
+    expect(client.waits).toEqual([140_125, 140_250])
+  })
+
+  test('to begin is tried as often as one that fails later, not more', async () => {
+    const fault = { step: 'upload-open', effect: { kind: 'status', status: 503 } } as const
+    const { registry, remote } = await connected({ faults: [fault] }, { retries: 3 })
+    const blob = layer()
+    await expect(remote.push(blob, blob.open)).rejects.toMatchObject({ code: 'REGISTRY_BUSY' })
+    expect(steps(registry)).toEqual(Array.from({ length: 4 }, () => 'upload-open 503'))
+    expect(remote.traffic().retries).toBe(3)
   })
 })

@@ -41,7 +41,7 @@ describe('a cancel before the tags', () => {
       { step: 'manifest-head', effect: { kind: 'status', status: 503, headers: { 'retry-after': '50' } } },
       'manifest-head',
     ],
-    ['while a session is opened', { step: 'upload-open', effect: { kind: 'delay', ms: FOR_EVER } }, 'upload-open'],
+    ['while a session is opened', { step: 'mount', effect: { kind: 'delay', ms: FOR_EVER } }, 'mount'],
     ['during the upload', { step: 'upload-put', effect: { kind: 'slow-commit', ms: FOR_EVER } }, 'upload-put'],
     ['while a manifest is sent', { step: 'manifest-put', effect: { kind: 'delay', ms: FOR_EVER } }, 'manifest-put'],
   ])('%s moves no tag and leaves no session open', async (_what, fault, step) => {

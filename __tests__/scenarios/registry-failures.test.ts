@@ -77,8 +77,9 @@ describe('a push', () => {
     const users = { robot: { password: PASSWORD } }
     const one = await registry({ auth: { kind: 'token', users, opaque: true }, cancel: false })
     await layout(on)
-    const auth = login(one.host, PASSWORD)
-    const inputs = { ...unscanned(`${one.host}/acme/api`), 'registry-auth': auth }
+    await fakeTrivy(on)
+    // With a scan in between: without one the upload itself asks a moment later.
+    const inputs = { ...unscanned(`${one.host}/acme/api`), scan: 'gate', 'registry-auth': login(one.host, PASSWORD) }
     expectGreen(await on.step({ inputs }))
     const asked = one.requests.filter(({ step }) => step === 'upload-open' || step === 'upload-cancel')
     expect(asked.slice(0, 2).map(({ step, status }) => `${step} ${status}`)).toEqual([
@@ -95,9 +96,11 @@ describe('a push', () => {
     const users = { robot: { password: PASSWORD, grants: () => ['pull'] } }
     const one = await registry({ auth: { kind: 'token', users, opaque: true } })
     await layout(on)
-    const inputs = { ...unscanned(`${one.host}/acme/api`), 'registry-auth': login(one.host, PASSWORD) }
+    await fakeTrivy(on)
+    const inputs = { ...unscanned(`${one.host}/acme/api`), scan: 'gate', 'registry-auth': login(one.host, PASSWORD) }
     expectRed(await on.step({ inputs }), 'PUSH_DENIED')
     expect(one.writes()).toEqual([])
+    expect(await on.calls()).toEqual([])
   })
 
   test('to a repository that nobody made is REPOSITORY_MISSING', async () => {

@@ -1,10 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { InProcessRegistry } from '../support/registry/server.ts'
 import { writeFiles } from '../support/runner/files.ts'
-import { withoutMasks } from '../support/runner/log.ts'
 import type { Runner, StepEnd } from '../support/runner.ts'
+import { basic, filesOf, tokensOf, told } from './leaks.ts'
 import { fakeDocker, fakeTrivy, finding, vulnerability } from './programs.ts'
 import { expectGreen, expectRed, guardedRegistry, layout, runner } from './stage.ts'
 
@@ -17,8 +16,6 @@ const VARIABLE = 'planted-variable-66ff'
 const TOKEN = 'planted-token-33cc'
 const BUILD = 'planted-build-secret-22bb'
 const ALL = [PASSWORD, ...LINES, 'plantedMIIEvQIBADANBgkqh', STATIC, HELPED, VARIABLE, TOKEN, BUILD]
-
-const basic = (user: string, password: string) => Buffer.from(`${user}:${password}`).toString('base64')
 
 /** Everything that may stand anywhere, in any of its forms. */
 const FORMS = [...ALL, LINES.join('\n')].flatMap((secret) => [
@@ -74,21 +71,6 @@ const BUILDING = `
 /** Which secrets stand in a text. */
 function secretsIn(text: string): readonly string[] {
   return FORMS.filter((form) => text.includes(form))
-}
-
-function told({ main, post }: StepEnd): string {
-  const outputs = Object.values(main.outputs)
-  const logs = [withoutMasks(main.log.text), withoutMasks(post.log.text)]
-  return [...logs, ...outputs, main.summary, JSON.stringify(main.report)].join('\n')
-}
-
-/** All files that a step left, but for what the user himself wrote down and what the programs were given on stdin. */
-async function filesOf(on: Runner): Promise<string> {
-  const root = join(on.temp, '..')
-  const entries = await readdir(root, { recursive: true, withFileTypes: true })
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  const own = paths.filter((path) => !path.startsWith(on.bin) && !/\.docker\/config\.json$|calls\.jsonl$/.test(path))
-  return (await Promise.all(own.map((path) => readFile(path, 'latin1')))).join('\n')
 }
 
 async function seen(on: Runner, name: string): Promise<unknown> {
@@ -186,7 +168,3 @@ describe("the user's own docker configuration", () => {
     expect(helper.map(({ args, input }) => [args, input])).toEqual([[['get'], 'helped.example']])
   })
 })
-
-function tokensOf(one: InProcessRegistry): number {
-  return one.requests.filter(({ step, status }) => step === 'token' && status === 200).length
-}

@@ -3,8 +3,10 @@ import type { Credential, Login, RegistrySettings } from '../../src/access.ts'
 import type { Remote } from '../../src/edges.ts'
 import { LadingError } from '../../src/error.ts'
 import { parseRepository } from '../../src/image/reference.ts'
+import { hostSettings } from '../../src/net/host-settings.ts'
+import type { ProxySettings } from '../../src/net/proxy.ts'
 import type { Send } from '../../src/net/send.ts'
-import { openWire } from '../../src/net/wire.ts'
+import { openWire, type TimeLimits } from '../../src/net/wire.ts'
 import type { DockerLogins } from '../../src/registry/docker-logins.ts'
 import { openRegistries } from '../../src/registry/registries.ts'
 import { type RegistryOptions, startRegistry } from './registry/server.ts'
@@ -13,9 +15,12 @@ export type ClientOptions = {
   readonly logins?: readonly Login[]
   readonly docker?: DockerLogins
   readonly settings?: readonly RegistrySettings[]
+  readonly proxy?: ProxySettings
   readonly retries?: number
   readonly parallel?: number
   readonly signal?: AbortSignal
+  /** Shorter than those of the action. */
+  readonly limits?: Partial<TimeLimits>
   /** Where names lead that are not their own address. */
   readonly address?: (registry: string) => URL | undefined
   /** Put around the wire, to look at what really goes out. */
@@ -43,9 +48,10 @@ export function openClient(options: ClientOptions = {}): Client {
     userAgent: 'lading/test',
     // As in the action: the wire outlives a cancelled step for a moment.
     signal: new AbortController().signal,
-    proxy: { http: '', https: '', except: '' },
+    proxy: options.proxy ?? { except: '' },
     settings: (host) => hostSettings(settings, host),
     connections: 20,
+    limits: options.limits ?? {},
   })
   const remote = openRegistries({
     logins: options.logins ?? [],
@@ -102,12 +108,12 @@ export function loginAt(registry: string, username = 'user', password = 'pass-wo
 /** What Docker's configuration would tell. */
 export function dockerWith(credentials: Readonly<Record<string, Credential>>): DockerLogins {
   return {
-    for: async (registry) => credentials[registry],
+    for: async (place) => credentials[place],
+    placeOf: async (registry, path) => {
+      const parts = path.split('/')
+      const prefixes = parts.map((_, index) => [registry, ...parts.slice(0, parts.length - index)].join('/'))
+      return prefixes.find((place) => credentials[place] !== undefined) ?? registry
+    },
     all: async () => Object.entries(credentials).map(([server, credential]) => ({ server, credential })),
   }
-}
-
-function hostSettings(settings: readonly RegistrySettings[], host: string) {
-  const own = settings.find(({ registry }) => registry === host)
-  return { ...(own?.ca === undefined ? {} : { ca: own.ca }), unchecked: own?.insecure === true }
 }

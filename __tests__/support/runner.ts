@@ -31,6 +31,8 @@ export type Step = {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Asked again and again with main's log so far; the step is cancelled as soon as it says yes. */
   readonly cancelWhen?: (log: string) => boolean
+  /** Asked again and again; main is killed without a warning as soon as it says yes. */
+  readonly killWhen?: () => boolean
   /** `false`: as under plain node, without a single variable of a runner, and no post */
   readonly withRunner?: boolean
 }
@@ -90,7 +92,7 @@ async function runStep(step: Step, root: string, commands: string): Promise<Step
   const { mainFiles, postFiles } = await writeCommandFiles(commands, step.event?.payload)
   const variables = step.withRunner === false ? plainVariables(step, root) : variablesOf(step, root)
   const told = (files: Readonly<Record<string, string>>) => (step.withRunner === false ? {} : files)
-  const main = await start({ ...told(mainFiles), ...variables }, root, step.cancelWhen)
+  const main = await start({ ...told(mainFiles), ...variables }, root, step)
   const state = parseRecords(await readFile(mainFiles.GITHUB_STATE, 'utf8'))
   const states = Object.fromEntries(Object.entries(state).map(([name, value]) => [`STATE_${name}`, value]))
   const post =
@@ -175,13 +177,14 @@ function compact(variables: Readonly<Record<string, string | undefined>>): Varia
   return Object.fromEntries(pairs)
 }
 
-async function start(env: Variables, root: string, cancelWhen?: Step['cancelWhen']): Promise<Ran> {
+async function start(env: Variables, root: string, { cancelWhen, killWhen }: Step = {}): Promise<Ran> {
   const { exitCode, signals, log } = await runChild({
     program: process.execPath,
     args: [bundle()],
     env,
     directory: join(root, 'workspace'),
     ...(cancelWhen === undefined ? {} : { cancelWhen }),
+    ...(killWhen === undefined ? {} : { killWhen }),
   })
   return { exitCode, signals, log: readLog(log) }
 }

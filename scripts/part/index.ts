@@ -3,13 +3,14 @@ import { copyDatabase, refreshMetadata } from './database.ts'
 import { locate, requirePart } from './locate.ts'
 import type { PartName } from './table.ts'
 
+export { startCraneRegistry } from './crane-registry.ts'
 export { type StartedEngine, startEngine } from './engine.ts'
 export { install } from './install.ts'
 export { type Located, locate, requirePart } from './locate.ts'
 export { pushBuilderImage } from './push-builder-image.ts'
 export { type AccessLine, type StartedRegistry, startRegistry } from './registry.ts'
 export { stopEverything } from './supervised.ts'
-export { isPartName, PART_NAMES, type PartName } from './table.ts'
+export { isPartName, PART_NAMES, type PartName, PEER_NAMES } from './table.ts'
 
 /**
  * A Trivy cache folder with a small database that passes for a current one. Without an argument the shared one, to read

@@ -1,5 +1,5 @@
 import { builderImageFolder, makeBuilderImage } from './builder-image.ts'
-import { exists } from './command.ts'
+import { exists, isRoot, mustRun, onPath } from './command.ts'
 import { databaseFolder, makeDatabase } from './database.ts'
 import { canMakeDebianRoot, debianRoot, makeDebianRoot } from './debian-root.ts'
 import { oneAtATime, type Say } from './folder.ts'
@@ -44,6 +44,9 @@ async function makerOf(name: PartName): Promise<Maker | undefined> {
   if (recipe.from === 'go') {
     return withoutRoot(recipe.program, go)
   }
+  if (recipe.from === 'package') {
+    return isRoot() && (await onPath('apt-get')) !== undefined ? (say) => debianPackage(recipe.package, say) : undefined
+  }
   const maker = name === 'trivy-db' ? database : builderImage
   return go && (name === 'trivy-db' || canMakeDebianRoot()) ? maker : undefined
 }
@@ -56,6 +59,16 @@ function goProgram(program: GoProgram, say: Say): Promise<void> {
   return once(`${program.module.replaceAll('/', '-')}-${program.version}`, builtPath(program), say, () =>
     buildProgram(program, say),
   )
+}
+
+/** Two installations at once would fail on the lock of the package manager, so ours wait for each other. */
+function debianPackage(name: string, say: Say): Promise<void> {
+  return oneAtATime('apt', say, async () => {
+    say(`  installing the package ${name}`)
+    const environment = { DEBIAN_FRONTEND: 'noninteractive' }
+    await mustRun('refresh the list of packages', 'apt-get', ['update'], { environment })
+    await mustRun(`install ${name}`, 'apt-get', ['install', '-y', '--no-install-recommends', name], { environment })
+  })
 }
 
 function root(say: Say): Promise<void> {

@@ -122,6 +122,9 @@ async function keptFiles(wanted: Part): Promise<readonly string[]> {
     const own = startable ? [inDebianRoot(recipe.file)] : []
     return recipe.otherwise === undefined ? own : [...own, builtPath(recipe.otherwise)]
   }
+  if (recipe.from === 'package') {
+    return []
+  }
   return [wanted.name === 'trivy-db' ? await databaseFolder() : builderImageFolder()]
 }
 
@@ -132,6 +135,9 @@ async function absent(wanted: Part): Promise<Located> {
 async function remedyFor(wanted: Part): Promise<string> {
   const command = `scripts/parts ${wanted.name}`
   const { recipe } = wanted
+  if (recipe.from === 'package') {
+    return remedyForPackage(wanted, command)
+  }
   const needsRoot = recipe.from === 'debian' ? recipe.otherwise === undefined : wanted.name === 'builder-image'
   const needsGo = recipe.from !== 'debian' || !canMakeDebianRoot()
   if (needsRoot && !canMakeDebianRoot()) {
@@ -139,4 +145,8 @@ async function remedyFor(wanted: Part): Promise<string> {
     return recipe.from === 'debian' ? `Install ${wanted.called}, or ${asRoot}` : `To have it, ${asRoot}`
   }
   return needsGo && (await findGo()) === undefined ? `Install Go 1.26 or newer and run: ${command}` : `Run: ${command}`
+}
+
+async function remedyForPackage(wanted: Part, command: string): Promise<string> {
+  return isRoot() && (await onPath('apt-get')) !== undefined ? `Run: ${command}` : `Install ${wanted.called}`
 }

@@ -31,13 +31,24 @@ export type StartedRegistry = {
 
 export type RegistryOptions = {
   readonly htpasswd?: { readonly username: string; readonly password: string }
-  /** Certificate and key, as PEM text or as files. */
-  readonly tls?: { readonly cert: string; readonly key: string }
+  /** A token service; its tokens are signed with the key of this certificate (PEM text). */
+  readonly token?: TokenAuth
+  /** Certificate and key, as PEM text or as files; with `clients` only who has a certificate of that authority is let in. */
+  readonly tls?: Tls
   /** A folder for the data that outlives the registry. */
   readonly directory?: string
   /** Makes it a pull-through mirror of another registry. */
   readonly proxyRemoteUrl?: string
 }
+
+type TokenAuth = {
+  readonly realm: string
+  readonly service: string
+  readonly issuer: string
+  readonly certificate: string
+}
+
+type Tls = { readonly cert: string; readonly key: string; readonly clients?: string }
 
 /** Starts a registry on a free port of 127.0.0.1, with deleting allowed; it answers when this resolves. */
 export async function startRegistry(version: 2 | 3, options: RegistryOptions = {}): Promise<StartedRegistry> {
@@ -74,14 +85,17 @@ async function configuration(folder: string, directory: string, options: Registr
       ...(options.tls === undefined ? {} : { tls: await certificate(folder, options.tls) }),
     },
     ...(options.htpasswd === undefined ? {} : { auth: { htpasswd: await passwords(folder, options.htpasswd) } }),
+    ...(options.token === undefined ? {} : { auth: { token: await tokens(folder, options.token) } }),
     ...(options.proxyRemoteUrl === undefined ? {} : { proxy: { remoteurl: options.proxyRemoteUrl } }),
   }
 }
 
-async function certificate(folder: string, tls: { cert: string; key: string }): Promise<object> {
+async function certificate(folder: string, tls: Tls): Promise<object> {
+  const clients = tls.clients === undefined ? [] : [await asFile(tls.clients, path.join(folder, 'clients.pem'))]
   return {
     certificate: await asFile(tls.cert, path.join(folder, 'certificate.pem')),
     key: await asFile(tls.key, path.join(folder, 'key.pem')),
+    ...(clients.length === 0 ? {} : { clientcas: clients }),
   }
 }
 
@@ -91,6 +105,10 @@ async function asFile(pem: string, file: string): Promise<string> {
   }
   await writeFile(file, pem, { mode: 0o600 })
   return file
+}
+
+async function tokens(folder: string, { certificate, ...token }: TokenAuth): Promise<object> {
+  return { ...token, rootcertbundle: await asFile(certificate, path.join(folder, 'token.pem')) }
 }
 
 async function passwords(folder: string, user: { username: string; password: string }): Promise<object> {

@@ -16,7 +16,10 @@ export const PART_NAMES = [
   'builder-image',
 ] as const
 
-export type PartName = (typeof PART_NAMES)[number]
+/** Only benchmarks run beside these: they are installed when they are asked for by name. */
+export const PEER_NAMES = ['regctl', 'skopeo', 'imagetools'] as const
+
+export type PartName = (typeof PART_NAMES)[number] | (typeof PEER_NAMES)[number]
 
 /** A program that Go builds from a module, kept as one file. */
 export type GoProgram = {
@@ -31,6 +34,8 @@ export type GoProgram = {
 type FromDebian = { readonly from: 'debian'; readonly file: string; readonly otherwise?: GoProgram }
 type FromGo = { readonly from: 'go'; readonly program: GoProgram }
 type MadeHere = { readonly from: 'here' }
+/** A package of the machine's own Debian, which only root may install. */
+type FromPackage = { readonly from: 'package'; readonly package: string }
 
 /** How a copy that the machine already has is recognized: its name on PATH, and which versions will do. */
 type OnPath = {
@@ -41,7 +46,7 @@ type OnPath = {
 
 export type Part = {
   readonly name: PartName
-  readonly recipe: FromDebian | FromGo | MadeHere
+  readonly recipe: FromDebian | FromGo | FromPackage | MadeHere
   readonly onPath?: OnPath
   /** How a sentence names it. */
   readonly called: string
@@ -117,6 +122,21 @@ const CRANE: GoProgram = {
   linked: 'github.com/google/go-containerregistry/cmd/crane/cmd.Version=0.21.9',
 }
 
+const REGCTL: GoProgram = {
+  module: 'github.com/regclient/regclient',
+  version: 'v0.11.5',
+  folder: './cmd/regctl',
+  linked: 'github.com/regclient/regclient/internal/version.vcsTag=v0.11.5',
+}
+
+/** The one of the Debian root cannot read a layout in `imagetools create`. */
+const BUILDX_NEW: GoProgram = {
+  module: 'github.com/docker/buildx',
+  version: 'v0.36.1',
+  folder: './cmd/buildx',
+  linked: 'github.com/docker/buildx/version.Version=v0.36.1',
+}
+
 const PARTS: readonly Part[] = [
   {
     name: 'trivy',
@@ -183,6 +203,24 @@ const PARTS: readonly Part[] = [
     called: 'Distribution registry 2.8',
   },
   { name: 'builder-image', recipe: { from: 'here' }, called: 'image with BuildKit 0.32' },
+  {
+    name: 'regctl',
+    recipe: { from: 'go', program: REGCTL },
+    onPath: { command: 'regctl', ask: ['version'], accepts: '>=0.11' },
+    called: 'regctl 0.11 or newer',
+  },
+  {
+    name: 'skopeo',
+    recipe: { from: 'package', package: 'skopeo' },
+    onPath: { command: 'skopeo', ask: ['--version'], accepts: '>=1.9' },
+    called: 'skopeo 1.9 or newer',
+  },
+  {
+    name: 'imagetools',
+    recipe: { from: 'go', program: BUILDX_NEW },
+    onPath: { command: 'docker-buildx', ask: ['version'], accepts: '>=0.36' },
+    called: 'Docker Buildx 0.36',
+  },
 ]
 
 export function part(name: PartName): Part {
@@ -194,7 +232,7 @@ export function part(name: PartName): Part {
 }
 
 export function isPartName(text: string): text is PartName {
-  return PART_NAMES.some((name) => name === text)
+  return [...PART_NAMES, ...PEER_NAMES].some((name) => name === text)
 }
 
 /** The environment variable that names a copy to use whatever else is there. */

@@ -139,7 +139,8 @@ const ROWS = {
   },
   'registry-config': {
     tier: 'push',
-    description: 'How registries are reached: a YAML list of registry, insecure and ca (path or PEM text)',
+    description:
+      'How registries are reached: a YAML list of registry and insecure, parallel, ca, client-cert, client-key (path or PEM text)',
   },
   'rate-limit': {
     tier: 'push',
@@ -150,6 +151,12 @@ const ROWS = {
     tier: 'push',
     default: '0',
     description: 'Pulls from Docker Hub to leave for others',
+  },
+  'on-registry-failure': {
+    tier: 'push',
+    default: 'abort',
+    description:
+      'When one of several registries fails: abort tags nothing anywhere, continue completes the others; red either way',
   },
   summary: {
     tier: 'push',

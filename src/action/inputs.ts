@@ -9,7 +9,7 @@ import { type NamedLogin, readLogins } from './logins.ts'
 import { checkReference, readOrigin } from './origin.ts'
 import { readLabels, type SecretValue } from './pairs.ts'
 import { quoted } from './quoted.ts'
-import { readRegistrySettings } from './registry-settings.ts'
+import { MOST_PARALLEL, readRegistrySettings } from './registry-settings.ts'
 import { readChoice, readCount, readFlag } from './single-values.ts'
 import { readTags } from './tag-lines.ts'
 
@@ -32,7 +32,6 @@ export type Inputs = {
 }
 
 const MOST_RETRIES = 100
-const MOST_PARALLEL = 64
 const MOST_RESERVE = 1_000_000
 
 /**
@@ -56,6 +55,7 @@ export async function readInputs(variables: ProcessVariables, environment: Envir
     gate,
     push: readPush(form),
     dryRun: readFlag(form, 'dry-run'),
+    onRegistryFailure: readChoice(form, 'on-registry-failure', ['abort', 'continue']),
     rateLimit: {
       rateLimit: readChoice(form, 'rate-limit', ['fail', 'strict', 'warn', 'off']),
       reserve: readCount(form, 'rate-limit-reserve', 0, MOST_RESERVE),

@@ -19,6 +19,7 @@ export async function masksOf(variables: ProcessVariables): Promise<readonly str
     form.text('password'),
     ...pairs.map(({ password }) => password),
     ...(await authTexts(form.text('registry-auth'))),
+    ...(await keyTexts(form.text('registry-config'))),
     ...(await secretTexts(form)),
   ]
   return [...new Set([...texts.flatMap(linesOf), ...basic])].filter((text) => text !== '')
@@ -55,6 +56,13 @@ async function authTexts(text: string): Promise<readonly string[]> {
   const maps = await authMaps(text)
   if (maps === undefined) return text.split(/\r?\n/).flatMap(brokenLine)
   return maps.flatMap((map) => Object.entries(map).flatMap(([key, value]) => (OPEN_KEYS.includes(key) ? [] : [value])))
+}
+
+/** Private keys that stand in `registry-config` themselves; a text that nobody can read may hold one anywhere. */
+async function keyTexts(text: string): Promise<readonly string[]> {
+  if (!text.includes('-----BEGIN')) return []
+  const maps = await authMaps(text)
+  return maps === undefined ? [text] : maps.flatMap((map) => map['client-key'] ?? [])
 }
 
 // In YAML that nobody can read every value may be a password.

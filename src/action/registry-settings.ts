@@ -1,30 +1,47 @@
-import { resolve } from 'node:path'
 import type { RegistrySettings } from '../access.ts'
-import { readBounded } from './files.ts'
 import type { Form } from './form.ts'
+import { mismatch, pemReader } from './pem.ts'
 import { quoted } from './quoted.ts'
 import { parseRegistry } from './registry-name.ts'
 import { parseFlag } from './single-values.ts'
 import { readYamlList, type YamlEntry, type YamlValue } from './yaml-list.ts'
 
 const INPUT = 'registry-config'
-const LARGEST_CA = 1024 * 1024
+const KEYS = ['registry', 'insecure', 'ca', 'client-cert', 'client-key', 'parallel']
+export const MOST_PARALLEL = 64
 
-/** `registry-config`: how single registries are reached. */
+/** `registry-config`: how single registries are reached. Every file is read here, before anything is sent anywhere. */
 export async function readRegistrySettings(form: Form, workspace: string): Promise<readonly RegistrySettings[]> {
-  const entries = await readYamlList(form, INPUT, ['registry', 'insecure', 'ca'])
+  const entries = await readYamlList(form, INPUT, KEYS)
   const seen = new Set<string>()
   const settings: RegistrySettings[] = []
   for (const entry of entries) {
-    const registry = readHost(form, entry)
-    const insecure = readInsecure(form, entry.values['insecure'])
-    const ca = await readAuthority(form, workspace, entry.values['ca'])
-    if (registry === undefined) continue
+    const found = await readEntry(form, workspace, entry)
+    if (found === undefined) continue
+    const { registry } = found
     if (seen.has(registry)) form.mistakes.push({ input: INPUT, line: entry.line, text: `${registry} is there twice` })
     seen.add(registry)
-    settings.push({ registry, insecure, ...(ca === undefined ? {} : { ca }) })
+    settings.push(found)
   }
   return settings
+}
+
+async function readEntry(form: Form, workspace: string, entry: YamlEntry): Promise<RegistrySettings | undefined> {
+  const { values } = entry
+  const registry = readHost(form, entry)
+  const insecure = readInsecure(form, values['insecure'])
+  const parallel = readParallel(form, values['parallel'])
+  const pem = pemReader(form, INPUT, workspace)
+  const ca = await pem('ca', values['ca'])
+  const client = await readClient(form, pem, entry)
+  if (registry === undefined) return undefined
+  return {
+    registry,
+    insecure,
+    ...(ca === undefined ? {} : { ca }),
+    ...(client === undefined ? {} : { client }),
+    ...(parallel === undefined ? {} : { parallel }),
+  }
 }
 
 function readHost(form: Form, { values, line }: YamlEntry): string | undefined {
@@ -56,16 +73,31 @@ function readInsecure(form: Form, value: YamlValue | undefined): boolean {
   return flag ?? false
 }
 
-async function readAuthority(form: Form, workspace: string, value: YamlValue | undefined): Promise<string | undefined> {
+function readParallel(form: Form, value: YamlValue | undefined): number | undefined {
   if (value === undefined) return undefined
-  if (isPem(value.text)) return value.text
-  const text = value.text === '' ? undefined : await readBounded(resolve(workspace, value.text), LARGEST_CA)
-  if (text !== undefined && isPem(text)) return text
-  const why = text === undefined ? 'cannot be read' : 'holds no certificate in PEM form'
-  form.mistakes.push({ input: INPUT, line: value.line, text: `ca: the file ${quoted(value.text)} ${why}` })
+  const number = /^\d{1,9}$/.test(value.text) ? Number(value.text) : 0
+  if (number >= 1 && number <= MOST_PARALLEL) return number
+  const text = `parallel: ${quoted(value.text)} is no number from 1 to ${MOST_PARALLEL}`
+  form.mistakes.push({ input: INPUT, line: value.line, text })
   return undefined
 }
 
-function isPem(text: string): boolean {
-  return text.includes('-----BEGIN CERTIFICATE-----') || text.includes('-----BEGIN TRUSTED CERTIFICATE-----')
+async function readClient(
+  form: Form,
+  pem: ReturnType<typeof pemReader>,
+  { values, line }: YamlEntry,
+): Promise<RegistrySettings['client']> {
+  const [certValue, keyValue] = [values['client-cert'], values['client-key']]
+  if (certValue === undefined && keyValue === undefined) return undefined
+  if (certValue === undefined || keyValue === undefined) {
+    const [given, missing] = certValue === undefined ? ['client-key', 'client-cert'] : ['client-cert', 'client-key']
+    form.mistakes.push({ input: INPUT, line, text: `\`${given}\` needs \`${missing}\` beside it` })
+    return undefined
+  }
+  const [cert, key] = [await pem('client-cert', certValue), await pem('client-key', keyValue)]
+  if (cert === undefined || key === undefined) return undefined
+  const why = await mismatch(cert, key)
+  if (why === undefined) return { cert, key }
+  form.mistakes.push({ input: INPUT, line: keyValue.line, text: `client-key: ${why}` })
+  return undefined
 }

@@ -2,11 +2,11 @@ import type { Descriptor } from '../image/descriptor.ts'
 import type { Digest } from '../image/digest.ts'
 import { children, MANIFEST_LIMIT, parseManifest } from '../image/manifest.ts'
 import { isManifest } from '../image/media-type.ts'
-import type { Arrival, Source, Target } from './store.ts'
+import { type Arrival, MissingContent, type Source, type Target } from './store.ts'
 import { readVerified } from './verify.ts'
 
 /** What became of one piece of content. What lies below a `present` manifest was not looked at: it is there. */
-export type Copied = { readonly descriptor: Descriptor; readonly status: 'present' | Arrival }
+export type Copied = { readonly descriptor: Descriptor; readonly status: Arrival }
 
 export type Route = {
   readonly source: Source
@@ -36,6 +36,36 @@ export async function copyGraph(root: Descriptor, route: Route): Promise<readonl
     if (await route.target.exists(node)) return arrived({ descriptor: node, status: 'present' })
     if (isManifest(node.mediaType)) await settled((await childrenOf(node, route.source)).map(copyOnce))
     goOn()
+    return pushWhole(node)
+  }
+
+  /**
+   * Registries lose what they said they had: to a garbage collection (cloudfoundry/korifi#2381), or because they said it
+   * too early (agent-glovebox#4055). They notice at the manifest; then what is really missing is brought, once.
+   */
+  async function pushWhole(node: Descriptor): Promise<Copied> {
+    try {
+      return await push(node)
+    } catch (error) {
+      if (!(error instanceof MissingContent)) throw error
+      await repair(node)
+      return push(node)
+    }
+  }
+
+  async function repair(node: Descriptor): Promise<void> {
+    const parts = await childrenOf(node, route.source)
+    await settled(parts.map(bringBack))
+  }
+
+  async function bringBack(part: Descriptor): Promise<Copied> {
+    goOn()
+    if (await route.target.exists(part, 'again')) return { descriptor: part, status: 'present' }
+    if (isManifest(part.mediaType)) await repair(part)
+    return push(part)
+  }
+
+  async function push(node: Descriptor): Promise<Copied> {
     const status = await route.target.push(node, () => route.source.fetch(node))
     return arrived({ descriptor: node, status })
   }

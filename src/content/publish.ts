@@ -39,6 +39,8 @@ export type Journey = {
   /** milliseconds of a clock that only goes forward */
   readonly now: () => number
   readonly sleep: (milliseconds: number) => Promise<void>
+  /** when a destination is not reached: tag nothing anywhere, or complete the others */
+  readonly onFailure: 'abort' | 'continue'
   readonly onCopied?: (target: Target, copied: Copied) => void
 }
 
@@ -63,23 +65,55 @@ export async function moveTags(
 ): Promise<readonly TagOutcome[]> {
   // Read by the admitted digest, so that no tag can show what the gate has not seen.
   const root = await readManifest(journey.source, image)
-  const all = deliveries.map((delivery) => delivery.destination).flatMap(tagsOf)
-  const lost = deliveries.find((delivery) => !delivery.arrived)
-  if (lost !== undefined) return all.map((tag) => untried(tag, root, deliveries))
-  journey.signal.throwIfAborted()
+  const groups = groupsOf(deliveries, journey.onFailure)
+  const tried = new Set(groups.flat())
+  if (tried.size > 0) journey.signal.throwIfAborted()
+  const outcomes = await Promise.all(groups.map((tags) => moveGroup(tags.flatMap(tagsOf), root, journey)))
+  const rest = deliveries.map((delivery) => delivery.destination).filter((destination) => !tried.has(destination))
+  return [...outcomes.flat(), ...rest.flatMap(tagsOf).map((tag) => untried(tag, root, deliveries))]
+}
 
-  const fixed = await Promise.all(all.filter((tag) => tag.kind === 'fixed').map((tag) => moveTag(tag, root, journey)))
-  const broken = fixed.find((outcome) => outcome.outcome === 'failed')
-  const moving = all.filter((tag) => tag.kind === 'moving')
+/**
+ * Destinations whose tags stand and fall together. With `abort` that is all of them, and none when one was not reached;
+ * with `continue` each one that was reached stands for itself.
+ */
+function groupsOf(
+  deliveries: readonly Delivery[],
+  onFailure: Journey['onFailure'],
+): readonly (readonly Destination[])[] {
+  const arrived = deliveries.filter((delivery) => delivery.arrived).map((delivery) => delivery.destination)
+  if (onFailure === 'continue') return arrived.map((destination) => [destination])
+  return arrived.length === deliveries.length ? [arrived] : []
+}
+
+/**
+ * Looks at all tags, writes the fixed ones, then the moving ones, and reads each back as soon as it is written: four
+ * round trips, however many tags there are.
+ */
+async function moveGroup(all: readonly Tag[], root: Manifest, journey: Journey): Promise<readonly TagOutcome[]> {
+  const looked = await Promise.all(all.map((tag) => lookBefore(tag, root)))
+  const fixed = await Promise.all(looked.filter(isFixed).map((tag) => write(tag, root)))
+  const broken = fixed.find((tag) => tag.outcome === 'failed')
   // A moving tag says “this is the newest”: that must not be said of a release that is not complete.
-  if (broken !== undefined) return [...fixed, ...moving.map((tag) => heldBack(tag, root, broken))]
-  return [...fixed, ...(await Promise.all(moving.map((tag) => moveTag(tag, root, journey))))]
+  const moving = looked.filter((tag) => !isFixed(tag))
+  const move = (tag: Step) => (broken === undefined ? write(tag, root) : heldBack(tag, broken))
+  return Promise.all([
+    ...fixed.map((tag) => confirm(tag, root, journey)),
+    ...moving.map(async (tag) => confirm(await move(tag), root, journey)),
+  ])
+}
+
+/** A tag on its way: what is settled already, what is still to be written, and what is to be read back. */
+type Step = TagOutcome | (Tag & { readonly outcome: 'open' }) | (Tag & { readonly outcome: 'written' })
+
+function isFixed({ kind }: Step): boolean {
+  return kind === 'fixed'
 }
 
 type Tag = TagToMove & { readonly destination: Destination }
 
-function heldBack(tag: Tag, root: Manifest, broken: Tag): TagOutcome {
-  if (tag.before === root.descriptor.digest) return { ...tag, outcome: 'unchanged' }
+function heldBack(tag: Step, broken: Step): Step {
+  if (tag.outcome !== 'open') return tag
   const reason = `not moved, because ${broken.destination.target.name}:${broken.tag} could not be written`
   return { ...tag, outcome: 'refused', reason }
 }
@@ -109,22 +143,44 @@ function tagsOf(destination: Destination): readonly Tag[] {
   return destination.tags.map((tag) => ({ ...tag, destination }))
 }
 
-/** Looks, writes, and looks again. What already shows the image is left alone, whoever wrote it. */
-async function moveTag(tag: Tag, root: Manifest, journey: Journey): Promise<TagOutcome> {
-  const { target } = tag.destination
+/** Looks once more right before writing. What already shows the image is left alone, whoever wrote it. */
+async function lookBefore(tag: Tag, root: Manifest): Promise<Step> {
   const { digest } = root.descriptor
   if (tag.before === digest) return { ...tag, outcome: 'unchanged' }
-  let found = tag.before
+  return attempt(tag, async () => {
+    const before = (await tag.destination.target.resolve(tag.tag))?.digest
+    return { ...tag, before, outcome: before === digest ? 'unchanged' : 'open' }
+  })
+}
+
+async function write(tag: Step, root: Manifest): Promise<Step> {
+  if (tag.outcome !== 'open') return tag
+  return attempt(tag, async () => {
+    await tag.destination.target.tag(root, tag.tag)
+    return { ...tag, outcome: 'written' }
+  })
+}
+
+/** Every tag that was written is read back. */
+async function confirm(tag: Step, root: Manifest, journey: Journey): Promise<TagOutcome> {
+  const { digest } = root.descriptor
+  // Nothing is open any more: whatever was is written, held back or failed.
+  if (tag.outcome !== 'written' && tag.outcome !== 'open') return tag
+  const outcome = tag.before === undefined ? 'created' : 'moved'
   try {
-    found = (await target.resolve(tag.tag))?.digest
-    if (found === digest) return { ...tag, before: found, outcome: 'unchanged' }
-    await target.tag(root, tag.tag)
-    const before = found
-    found = await readBack(tag, digest, journey)
-    if (found !== digest) throw mismatch(tag, digest, found)
-    return { ...tag, before, outcome: before === undefined ? 'created' : 'moved' }
+    const found = await readBack(tag, digest, journey)
+    if (found === digest) return { ...tag, outcome }
+    return { ...tag, outcome: 'failed', error: mismatch(tag, digest, found), found }
   } catch (thrown) {
-    return { ...tag, outcome: 'failed', error: asLadingError(thrown), found }
+    return { ...tag, outcome: 'failed', error: asLadingError(thrown), found: undefined }
+  }
+}
+
+async function attempt(tag: Tag, work: () => Promise<Step>): Promise<Step> {
+  try {
+    return await work()
+  } catch (thrown) {
+    return { ...tag, outcome: 'failed', error: asLadingError(thrown), found: tag.before }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import type { Manifest } from '../image/manifest.ts'
 
@@ -12,17 +13,23 @@ export type Source = {
   fetch(descriptor: Descriptor): Promise<Readable>
 }
 
-/** How a piece of content came to be in a target. */
-export type Arrival = 'uploaded' | 'mounted'
+/** How a piece of content came to be in a target; `present`: it turned out to be there already. */
+export type Arrival = 'uploaded' | 'mounted' | 'present'
+
+/** A target refused a manifest because something that it points at is not there, whatever was said before. */
+export class MissingContent extends LadingError {}
 
 /** Somewhere that content goes to. */
 export type Target = {
   readonly name: string
-  /** Whether the content is there already, complete. */
-  exists(descriptor: Descriptor): Promise<boolean>
+  /**
+   * Whether the content is there already, complete. `false` may also mean that asking would cost as much as finding out
+   * while pushing. What was learnt before is believed, unless it is asked `again`.
+   */
+  exists(descriptor: Descriptor, again?: 'again'): Promise<boolean>
   /**
    * Brings content there by its digest. `open` is called once for each attempt, so that a failed one is repeated
-   * from the start. A manifest must come after everything it points at.
+   * from the start. A manifest must come after everything it points at; `MissingContent` says that it did not.
    */
   push(descriptor: Descriptor, open: () => Promise<Readable>): Promise<Arrival>
   /** Points a tag at a manifest that is there already. */

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { baseImages, pullsNeeded } from '../build/dockerfile.ts'
+import { asLadingError } from '../error.ts'
 import { DOCKER_HUB, type Repository } from '../image/reference.ts'
 import { count } from '../plan/print.ts'
 import { decidePush, isDone, type PublishPlan, planPublish } from '../plan/publish-plan.ts'
 import type { BuildRequest } from '../plan/request.ts'
-import { checkPullLimit, checkRights, lookAtTags, refilledBy, type Site } from '../survey/survey.ts'
+import { checkPullLimit, checkRights, lookAtTags, refilledBy, type Sight, type Site } from '../survey/survey.ts'
 import type { Names } from '../tags/name.ts'
 import { untouched } from './outcomes.ts'
 import type { Run, Say } from './run.ts'
@@ -16,7 +17,7 @@ export async function look(run: Run, names: Names, say: Say): Promise<PublishPla
   const { origin } = request
   // Both to their end: a question that goes on unseen would hold up the process after its last word.
   const [looked, asked] = await Promise.allSettled([
-    lookAtTags(sites),
+    lookAtSites(run, sites),
     origin.kind === 'build' ? askPullLimit(run, origin) : undefined,
   ])
   if (asked.status === 'rejected') throw asked.reason
@@ -28,9 +29,41 @@ export async function look(run: Run, names: Names, say: Say): Promise<PublishPla
   const plan = planPublish(request, environment, names, new Map(live))
   facts.references = untouched(plan, 'the step ended before any tag was written')
   // With nothing to write, even the question about rights would be one too many.
-  if (!isDone(plan, facts.digest)) await checkRights(sites)
+  if (!isDone(plan, facts.digest)) await checkSites(run, sites)
   say(inWords(run, plan))
   return plan
+}
+
+async function lookAtSites(run: Run, sites: readonly Site[]): Promise<readonly Sight[]> {
+  if (run.request.onRegistryFailure === 'abort') return lookAtTags(sites)
+  const sights = await Promise.all(sites.map((site) => orGiveUp(run, site, () => lookAtTags([site]))))
+  throwWhenAllAreLost(run, sites)
+  return sights.flatMap((seen) => seen ?? [])
+}
+
+async function checkSites(run: Run, sites: readonly Site[]): Promise<void> {
+  if (run.request.onRegistryFailure === 'abort') return checkRights(sites)
+  const open = sites.filter((site) => !run.lost.has(site.name))
+  await Promise.all(open.map((site) => orGiveUp(run, site, () => checkRights([site]))))
+  throwWhenAllAreLost(run, sites)
+}
+
+/** Asks one site by itself; a failure is kept, so that the others can be completed all the same. */
+async function orGiveUp<T>(run: Run, site: Site, ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (thrown) {
+    const error = asLadingError(thrown)
+    if (error.code === 'CANCELLED' || error.code === 'INTERNAL') throw error
+    run.lost.set(site.name, error)
+    run.edges.reporter.warn(`${site.name} is left out: ${error.message}`)
+    return undefined
+  }
+}
+
+function throwWhenAllAreLost({ lost }: Run, sites: readonly Site[]): void {
+  const [first] = lost.values()
+  if (first !== undefined && sites.every((site) => lost.has(site.name))) throw first
 }
 
 /** What the survey found, in words. */
@@ -45,13 +78,15 @@ function inWords({ request, facts }: Run, plan: PublishPlan): string {
   return `${asked}${writable}${limits.join('')}`
 }
 
-function siteOf({ edges }: Run, image: Repository, names: Names): Site {
+function siteOf({ request, edges }: Run, image: Repository, names: Names): Site {
+  // With nothing slow in between, the upload itself asks the same a moment later.
+  const session = request.origin.kind === 'build' || request.gate.scan !== 'off'
   const remote = edges.stores.remote(image, 'push')
   return {
     name: remote.name,
     tags: names.tags.map(({ tag }) => tag),
     lookUp: async (tag) => (await remote.resolve(tag))?.digest,
-    pushRight: () => remote.pushRight(),
+    pushRight: () => remote.pushRight({ session }),
   }
 }
 

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { buildImage } from '../build/build.ts'
 import { chooseBuilder } from '../build/builder.ts'
+import { lookAhead } from '../content/ahead.ts'
 import { type Image, readImage, verifyImage } from '../content/image.ts'
-import { type Delivery, deliver, moveTags } from '../content/publish.ts'
+import { type Delivery, type Destination, deliver, moveTags } from '../content/publish.ts'
 import type { Layout } from '../content/store.ts'
+import type { Remote } from '../edges.ts'
 import type { Admitted } from '../image/admitted.ts'
 import { formatReference, type Repository, tagged } from '../image/reference.ts'
 import { count, printPlan } from '../plan/print.ts'
@@ -30,6 +32,8 @@ export async function publish(run: Run): Promise<Report> {
     await story(run)
   } catch (thrown) {
     fail(run, thrown)
+  } finally {
+    run.over.abort()
   }
   return reportOf(run.facts)
 }
@@ -38,16 +42,20 @@ async function story(run: Run): Promise<void> {
   const { request, facts, edges } = run
   const names = name(run)
   const finished = await openFinished(run)
+  // Only the bytes of a finished layout are there already: they are checked while registries answer.
+  const verifying = finished === undefined ? undefined : begun(verifyWhole(run, finished))
   const plan = await run.phase('check', (say) => look(run, names, say))
   for (const line of printPlan(plan, facts.digest)) edges.reporter.info(line)
   if (isDone(plan, facts.digest)) return nothingToDo(run, plan)
 
   const layout = finished ?? (await run.phase('build', (say) => build(run, say)))
-  const image = await run.phase('verify', (say) => verify(run, layout, say))
+  const image = await run.phase('verify', (say) => verify(verifying ?? verifyWhole(run, layout), say))
+  const ahead = lookAhead(image, plan.push.push ? unfinished(run, plan) : [])
   const verdict = await run.phase('scan', (say) => gate(run, { layout, image }, say))
   const admitted = admittedBy(verdict, run)
   if (!plan.push.push || request.dryRun) return stopBeforeWriting(run, plan)
 
+  await ahead
   const cargo = { admitted, layout, image }
   const deliveries = await run.phase('upload', (say) => upload(run, plan, cargo, say))
   await run.phase('tags', (say) => tag(run, cargo, deliveries, say))
@@ -102,14 +110,29 @@ async function buildLayout({ edges, facts, bases }: Run, origin: BuildRequest, s
 }
 
 /** Reads the image whole and checks every byte: a scanner does not do that, and a registry only sees what is sent. */
-async function verify({ edges, facts }: Run, layout: Layout, say: Say): Promise<Image> {
+async function verifyWhole({ edges, facts, over }: Run, layout: Layout): Promise<Image> {
   const image = await readImage(layout, await layout.root())
-  const { platforms, content, root } = image
-  facts.digest = root.descriptor.digest
-  facts.platforms = platforms.map(({ platform, manifest, bytes }) => ({ platform, digest: manifest.digest, bytes }))
-  await verifyImage(layout, image, edges.signal)
+  facts.digest = image.root.descriptor.digest
+  facts.platforms = image.platforms.map(({ platform, manifest, bytes }) => ({
+    platform,
+    digest: manifest.digest,
+    bytes,
+  }))
+  await verifyImage(layout, image, AbortSignal.any([edges.signal, over.signal]))
+  return image
+}
+
+async function verify(verifying: Promise<Image>, say: Say): Promise<Image> {
+  const image = await verifying
+  const { platforms, content } = image
   say(`${count(platforms.length, 'platform')}, ${count(content.length, 'piece')} of content, each what its digest says`)
   return image
+}
+
+/** Work whose failure is told by whoever waits for it; until then it must not count as unhandled. */
+function begun<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined)
+  return work
 }
 
 type Scanned = { readonly layout: Layout; readonly image: Image }
@@ -143,12 +166,19 @@ async function upload(run: Run, plan: PublishPlan, cargo: Cargo, say: Say): Prom
     target: edges.stores.remote(repository, 'push'),
     tags: plan.references.filter((reference) => isIn(reference, repository)).map(toMove),
   }))
-  const deliveries = await deliver(cargo.admitted, destinations, journey(run, cargo.layout))
+  const reached = destinations.filter(({ target }) => !run.lost.has(target.name))
+  const delivered = await deliver(cargo.admitted, reached, journey(run, cargo.layout))
+  const deliveries = [...delivered, ...destinations.flatMap((destination) => givenUp(destination, run))]
   facts.registries = registryReports(deliveries, cargo.image, (target) => trafficOf(run, target.name))
   for (const registry of facts.registries) edges.reporter.info(trafficLine(registry))
   const arrived = deliveries.filter((delivery) => delivery.arrived).length
   say(`${arrived} of ${count(deliveries.length, 'repository has', 'repositories have')} everything`)
   return deliveries
+}
+
+function givenUp(destination: Destination, { lost }: Run): readonly Delivery[] {
+  const error = lost.get(destination.target.name)
+  return error === undefined ? [] : [{ destination, arrived: false, error, copied: [], milliseconds: 0 }]
 }
 
 /** Tags last. Throws when one that should show the image does not. */
@@ -183,8 +213,16 @@ function stopBeforeWriting({ facts, edges }: Run, plan: PublishPlan): void {
   edges.reporter.notice(`Nothing was pushed, because ${facts.reason}; the image is ${facts.digest ?? ''}`)
 }
 
-function journey({ edges }: Run, source: Layout) {
-  return { source, signal: edges.signal, now: () => performance.now(), sleep: edges.clock.sleep }
+/** Repositories in which some tag does not show the image yet. */
+function unfinished({ request, edges, facts }: Run, plan: PublishPlan): readonly Remote[] {
+  const shows = ({ before }: PlannedReference) => before.kind === 'image' && before.digest === facts.digest
+  const open = request.images.filter((image) => plan.references.some((one) => isIn(one, image) && !shows(one)))
+  return open.map((image) => edges.stores.remote(image, 'push'))
+}
+
+function journey({ edges, request }: Run, source: Layout) {
+  const onFailure = request.onRegistryFailure
+  return { source, onFailure, signal: edges.signal, now: () => performance.now(), sleep: edges.clock.sleep }
 }
 
 function trafficOf({ request, edges }: Run, name: string) {

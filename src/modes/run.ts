@@ -1,6 +1,6 @@
 import type { Bases } from '../build/dockerfile.ts'
 import type { Edges } from '../edges.ts'
-import { asLadingError } from '../error.ts'
+import { asLadingError, type LadingError } from '../error.ts'
 import type { Environment } from '../plan/environment.ts'
 import type { PublishRequest } from '../plan/request.ts'
 import type { Facts } from '../report/draft.ts'
@@ -14,6 +14,10 @@ export type Run = {
   readonly facts: Facts
   /** what the build will take from registries, once its Dockerfile was read */
   bases: Bases
+  /** repositories that were given up, by name, when the others are to be completed all the same */
+  readonly lost: Map<string, LadingError>
+  /** aborted when the story has ended, so that nothing goes on behind its back */
+  readonly over: AbortController
   /**
    * Does a part of the story and notes how long it took, whether it went well or not. What it `say`s about its result
    * stands in one line of the log. Nothing is begun after a cancel.
@@ -32,6 +36,8 @@ export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges'>):
     ...start,
     facts,
     bases: { known: false, why: 'no Dockerfile was read' },
+    lost: new Map(),
+    over: new AbortController(),
     async phase(name, work) {
       signal.throwIfAborted()
       const begin = clock.now().getTime()

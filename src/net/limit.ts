@@ -1,27 +1,35 @@
 /** Runs at most so many things at a time; the others wait in line. */
-export type Limit = <T>(work: () => Promise<T>) => Promise<T>
+export type Limit = {
+  <T>(work: () => Promise<T>): Promise<T>
+  /** Halves the width, down to one, for all that begins from now on; what it is then. */
+  narrow(): number
+}
 
 /** A limit of `width` at a time. */
 export function limitTo(width: number): Limit {
   const waiting: (() => void)[] = []
+  let most = width
   let running = 0
 
   async function enter(): Promise<void> {
-    if (running < width) {
+    if (running < most) {
       running += 1
       return
     }
-    // Whoever leaves hands its place on, so that nobody can slip in between.
     await new Promise<void>((go) => waiting.push(go))
   }
 
   function leave(): void {
+    running -= 1
+    if (running >= most) return
     const next = waiting.shift()
-    if (next === undefined) running -= 1
-    else next()
+    if (next === undefined) return
+    // Taken before it is used, so that nobody can slip in between.
+    running += 1
+    next()
   }
 
-  return async (work) => {
+  async function run<T>(work: () => Promise<T>): Promise<T> {
     await enter()
     try {
       return await work()
@@ -29,4 +37,11 @@ export function limitTo(width: number): Limit {
       leave()
     }
   }
+
+  function narrow(): number {
+    most = Math.max(1, Math.floor(most / 2))
+    return most
+  }
+
+  return Object.assign(run, { narrow })
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { LadingError } from '../error.ts'
 import type { Response } from './send.ts'
 import { networkTrouble } from './trouble.ts'
@@ -37,6 +38,12 @@ export async function readStart(response: Response, limit: number): Promise<stri
     // An error message that broke off is still better than none.
   }
   return Buffer.concat(chunks).subarray(0, limit).toString('utf8')
+}
+
+/** What an answer says, and the answer as if nobody had read it, for whoever explains it later. */
+export async function heard(response: Response, limit: number): Promise<{ said: string; response: Response }> {
+  const said = await readStart(response, limit)
+  return { said, response: { ...response, body: Readable.from(said === '' ? [] : [Buffer.from(said)]) } }
 }
 
 /** Lets go of a body nobody wants, so that its connection can be used again. */

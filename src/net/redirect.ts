@@ -1,5 +1,5 @@
 import { LadingError } from '../error.ts'
-import { isLoopback } from '../image/reference.ts'
+import { inWords, mayLeadTo } from './addresses.ts'
 import { discard } from './read.ts'
 import type { Headers, Request, Send } from './send.ts'
 
@@ -55,11 +55,10 @@ function next(request: Request, url: URL): Request {
       `${request.url.host} redirects to ${url.protocol}//, which is no web address`,
     )
   }
-  // A registry out there has no business on this machine (server-side request forgery).
-  if (isLoopback(url.host) && !isLoopback(request.url.host)) {
+  if (!mayLeadTo(request.url, url)) {
     throw new LadingError(
       'REGISTRY_UNREACHABLE',
-      `${request.url.host} redirects to ${url.host} on this machine; that is not followed`,
+      `${request.url.host} redirects to ${inWords(url)}; that is not followed`,
     )
   }
   return isSameOrigin(request.url, url)

@@ -1,4 +1,4 @@
-import type { Request, Send } from './send.ts'
+import type { Body, Request, Response, Send } from './send.ts'
 
 /** Counts and notes what is sent. `note` gets one line for each request, safe to show. */
 export type Observer = {
@@ -15,7 +15,7 @@ export function withTrace(send: Send, observer: Observer): Send {
     const took = () => `${Math.round(observer.now() - begin)} ms`
     try {
       const response = await send(request)
-      observer.note(`${describe(request)} ${response.status} ${took()}`)
+      observer.note(`${describe(request)} ${response.status}${bytesOf(request, response)} ${took()}`)
       return response
     } catch (error) {
       observer.note(
@@ -37,4 +37,15 @@ export function redactUrl(url: URL): string {
 
 function describe(request: Request): string {
   return `${request.method} ${redactUrl(request.url)}`
+}
+
+/** How much was sent, or else how much the answer says it has. */
+function bytesOf({ method, body }: Request, response: Response): string {
+  if (body !== undefined) return ` (${sizeOf(body)} bytes sent)`
+  const length = response.header('content-length')
+  return method !== 'HEAD' && length !== undefined && /^\d+$/.test(length) ? ` (${length} bytes)` : ''
+}
+
+function sizeOf(body: Body): number {
+  return body.kind === 'stream' ? body.size : Buffer.byteLength(body.bytes)
 }

@@ -5,6 +5,8 @@ export function networkTrouble(error: unknown, url: URL): LadingError {
   if (error instanceof LadingError) return error
   const own = ownErrorIn(error)
   if (own !== undefined) return own
+  const refusal = proxyRefusal(error, url)
+  if (refusal !== undefined) return refusal
   const code = codeOf(error)
   if (code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
     return new LadingError('CONTENT_INVALID', `${url.host}: what was sent has another size than was announced`, {
@@ -15,6 +17,12 @@ export function networkTrouble(error: unknown, url: URL): LadingError {
     return new LadingError('TLS_FAILED', `${url.host}: ${tlsReason(code)}`, { cause: error, hint: tlsHint(code, url) })
   }
   return new LadingError('REGISTRY_UNREACHABLE', `${url.host}: ${reason(code, error)}`, { cause: error })
+}
+
+/** Whether a connection was closed under a request, which may mean that there were too many. */
+export function isReset(error: unknown): boolean {
+  if (!(error instanceof LadingError) || error.code !== 'REGISTRY_UNREACHABLE') return false
+  return ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(codeOf(error.cause))
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -42,6 +50,18 @@ function ownErrorIn(error: unknown): LadingError | undefined {
   return undefined
 }
 
+/** undici tells what a proxy answered in words alone. A login that the proxy refuses is not worth a second try. */
+function proxyRefusal(error: unknown, { host }: URL): LadingError | undefined {
+  const text = error instanceof Error ? error.message : ''
+  const status = /^Proxy (?:response|Authentication Required) \((\d+)\)/.exec(text)?.[1]
+  if (status === undefined) return undefined
+  const message = `${host}: the proxy does not lead there (status ${status} of the proxy)`
+  if (status !== '407') return new LadingError('REGISTRY_UNREACHABLE', message, { cause: error })
+  return new LadingError('REGISTRY_UNREACHABLE', message, {
+    hint: 'Put a user and a password that the proxy knows into HTTPS_PROXY and HTTP_PROXY.',
+  })
+}
+
 function codeOf(error: unknown): string {
   let inner: unknown = error
   for (let depth = 0; depth < 5 && inner instanceof Error; depth += 1) {
@@ -57,7 +77,12 @@ function isTls(code: string, error: unknown): boolean {
   return error instanceof Error && /wrong version number|packet length too long/i.test(error.message)
 }
 
+/** Alerts by which a server refuses our certificate, or the lack of one (RFC 8446, 6.2). */
+const CLIENT_REFUSED =
+  /ALERT_(?:CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_UNKNOWN|HANDSHAKE_FAILURE)$/
+
 function tlsReason(code: string): string {
+  if (CLIENT_REFUSED.test(code)) return `it wants another certificate of ours (${code})`
   if (/^(?:UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED)/.test(code))
     return `its certificate is signed by an authority that this machine does not know (${code})`
   if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired'
@@ -67,6 +92,9 @@ function tlsReason(code: string): string {
 
 function tlsHint(code: string, url: URL): string {
   const host = url.host
+  if (CLIENT_REFUSED.test(code)) {
+    return `Name a certificate that it knows: registry-config: [{ registry: ${host}, client-cert: …, client-key: … }].`
+  }
   if (/^(?:UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED)/.test(code)) {
     return `Name the authority: registry-config: [{ registry: ${host}, ca: path/to/ca.pem }].`
   }

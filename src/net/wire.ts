@@ -1,29 +1,18 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { LadingError } from '../error.ts'
+import { openDispatcher, type Routes } from './dispatcher.ts'
+import { watchSending } from './progress.ts'
 import { discard } from './read.ts'
 import type { Body, Request, Response, Send } from './send.ts'
 import { networkTrouble } from './trouble.ts'
 
-/** How one host is reached. */
-export type HostSettings = {
-  /** PEM text of certificate authorities beside the system's */
-  readonly ca?: string
-  /** the certificate is not checked */
-  readonly unchecked?: boolean
-}
-
-/** Proxy addresses as in HTTP_PROXY, HTTPS_PROXY and NO_PROXY; empty for none. */
-export type ProxySettings = { readonly http: string; readonly https: string; readonly except: string }
-
-export type WireOptions = {
+export type WireOptions = Omit<Routes, 'connectMs'> & {
   readonly userAgent: string
   /** Ends every request that is under way. */
   readonly signal: AbortSignal
-  readonly proxy: ProxySettings
-  readonly settings: (host: string) => HostSettings
-  /** sockets for each origin */
-  readonly connections: number
+  /** where a test cannot wait that long */
+  readonly limits?: Partial<TimeLimits>
 }
 
 export type Wire = {
@@ -32,11 +21,18 @@ export type Wire = {
   close(): Promise<void>
 }
 
-/** Waiting for the head of an answer. A registry that commits a large blob takes minutes (GHCR: 5–11 s per 700 MB). */
-const PATIENCE_MS = { small: 60_000, upload: 15 * 60_000 }
-/** Between two chunks of an answer. */
-const STALL_MS = 60_000
-const CONNECT_MS = 15_000
+/** In milliseconds. By progress and not by the whole: what is large may take long, what stands still may not. */
+export type TimeLimits = {
+  readonly connectMs: number
+  /** for the head of an answer to a small request */
+  readonly headMs: number
+  /** between two pieces of a body, sent or received */
+  readonly stallMs: number
+  /** for the head of an answer after a large body: a registry commits it (GHCR: 5–11 s per 700 MB, others minutes) */
+  readonly commitMs: number
+}
+
+const TIME_LIMITS: TimeLimits = { connectMs: 15_000, headMs: 60_000, stallMs: 60_000, commitMs: 15 * 60_000 }
 
 /**
  * Requests over undici: HTTP/1.1 only (HTTP/2 made uploads to Quay slow and to Harbor fail, ggcr#1193, regclient#902),
@@ -47,7 +43,8 @@ export function openWire(options: WireOptions): Wire {
   let isClosed = false
 
   function dispatcherFor(url: URL): Promise<Dispatcher> {
-    const known = dispatchers.get(url.origin) ?? openDispatcher(url, options)
+    const known =
+      dispatchers.get(url.origin) ?? openDispatcher(url, { ...options, connectMs: timeLimits(options).connectMs })
     dispatchers.set(url.origin, known)
     return known
   }
@@ -83,55 +80,40 @@ async function sendOnce(
   options: WireOptions,
 ): Promise<Response> {
   const { method, url, body } = request
-  const answer = await dispatcher.request({
-    origin: url.origin,
-    path: `${url.pathname}${url.search}`,
-    method,
-    headers: { 'user-agent': options.userAgent, ...lengthOf(body), ...request.headers },
-    body: await open(body),
-    signal: request.signal,
-    headersTimeout: request.patienceMs ?? (body?.kind === 'stream' ? PATIENCE_MS.upload : PATIENCE_MS.small),
-    bodyTimeout: STALL_MS,
-  })
-  const response: Response = {
-    status: answer.statusCode,
-    header: (name) => valuesOf(answer.headers[name])[0],
-    headers: (name) => valuesOf(answer.headers[name]),
-    body: answer.body,
-    url,
+  const limits = timeLimits(options)
+  const bytes = await open(body)
+  const headMs = request.patienceMs ?? limits.headMs
+  const watch =
+    bytes instanceof Readable
+      ? watchSending(bytes, { stallMs: limits.stallMs, commitMs: request.patienceMs ?? limits.commitMs })
+      : undefined
+  try {
+    const answer = await dispatcher.request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method,
+      headers: { 'user-agent': options.userAgent, ...lengthOf(body), ...request.headers },
+      body: bytes,
+      signal: watch === undefined ? request.signal : AbortSignal.any([request.signal, watch.signal]),
+      headersTimeout: watch === undefined ? headMs : 0,
+      bodyTimeout: limits.stallMs,
+    })
+    const response: Response = {
+      status: answer.statusCode,
+      header: (name) => valuesOf(answer.headers[name])[0],
+      headers: (name) => valuesOf(answer.headers[name]),
+      body: answer.body,
+      url,
+    }
+    if (method === 'HEAD') await discard(response)
+    return response
+  } finally {
+    watch?.done()
   }
-  if (method === 'HEAD') await discard(response)
-  return response
 }
 
-async function openDispatcher(url: URL, options: WireOptions): Promise<Dispatcher> {
-  const { Pool, EnvHttpProxyAgent } = await import('undici')
-  const { proxy } = options
-  const tls = await tlsOptions(options.settings(url.host))
-  const common = {
-    connections: options.connections,
-    allowH2: false,
-    pipelining: 1,
-    connect: { ...tls, timeout: CONNECT_MS },
-  }
-  if (proxy.http === '' && proxy.https === '') return new Pool(url.origin, common)
-  return new EnvHttpProxyAgent({
-    ...common,
-    httpProxy: proxy.http,
-    httpsProxy: proxy.https,
-    noProxy: proxy.except,
-    requestTls: tls,
-    // http through a proxy is asked for with a plain request, as every proxy understands it.
-    proxyTunnel: url.protocol === 'https:',
-  })
-}
-
-async function tlsOptions(settings: HostSettings): Promise<{ ca?: string[]; rejectUnauthorized?: boolean }> {
-  if (settings.unchecked) return { rejectUnauthorized: false }
-  if (settings.ca === undefined) return {}
-  const { getCACertificates } = await import('node:tls')
-  // `ca` replaces the authorities that Node knows, so those are named too.
-  return { ca: [...getCACertificates('default'), settings.ca] }
+function timeLimits({ limits }: WireOptions): TimeLimits {
+  return { ...TIME_LIMITS, ...limits }
 }
 
 function lengthOf(body: Body | undefined): Record<string, string> {

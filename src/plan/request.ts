@@ -16,6 +16,8 @@ export type PublishRequest = {
   readonly gate: Gate
   readonly push: 'auto' | 'yes' | 'no'
   readonly dryRun: boolean
+  /** when one registry fails: tag nothing anywhere, or complete the others; the step is red either way */
+  readonly onRegistryFailure: 'abort' | 'continue'
   readonly rateLimit: RateLimitPolicy
   readonly summary: boolean
 }

@@ -1,9 +1,9 @@
 import type { Credential } from '../access.ts'
 import { discard } from '../net/read.ts'
 import { isSameOrigin } from '../net/redirect.ts'
-import type { Headers, Request, Response, Send } from '../net/send.ts'
-import { bestChallenge, type Challenge, parseChallenges } from './challenge.ts'
+import type { Headers, Request, Send } from '../net/send.ts'
 import type { Identity } from './identity.ts'
+import { openLesson } from './lesson.ts'
 import { grantedActions, type Scope } from './scope.ts'
 import { basic, fetchToken, type Token } from './token.ts'
 import { tokenCache } from './token-cache.ts'
@@ -29,19 +29,18 @@ export type Authorizer = {
 
 export function authorizer(options: AuthorizeOptions): Authorizer {
   const tokens = tokenCache(freshToken, options.now)
-  let challenge: Challenge | undefined
-  let lesson: Promise<void> | undefined
+  const lesson = openLesson(options.registry.origin, options.send)
 
   function wrap(send: Send, scopes: readonly Scope[]): Send {
     return async (request) => {
       // Elsewhere nobody learns who we are: an upload may be sent to signed storage on another host.
       if (!isSameOrigin(request.url, options.registry.origin)) return send(request)
       let sent = request
-      const response = await learning(async () => {
+      const response = await lesson.during(async () => {
         sent = await signed(request, scopes)
         return send(sent)
       })
-      if (response.status !== 401 || !learn(response)) return response
+      if (!(await lesson.learn(response))) return response
       await tokens.drop(scopes, proofIn(sent))
       const again = await signed(request, scopes)
       // What was just refused is not worth a second try; a password sent twice may lock its account.
@@ -51,41 +50,13 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
     }
   }
 
-  /** The first request goes ahead alone and brings the challenge home; the others would only collect more of them. */
-  async function learning(first: () => Promise<Response>): Promise<Response> {
-    if (lesson !== undefined) {
-      await lesson
-      return first()
-    }
-    let learnt: () => void = () => undefined
-    lesson = new Promise((resolve) => {
-      learnt = resolve
-    })
-    try {
-      const response = await first()
-      if (response.status === 401) learn(response)
-      return response
-    } finally {
-      learnt()
-    }
-  }
-
-  /** Takes a challenge to heart. False when it cannot be answered. */
-  function learn(response: Response): boolean {
-    // A redirect may have led elsewhere; what is asked there is not ours to answer (CVE-2020-15157).
-    if (!isSameOrigin(response.url, options.registry.origin)) return false
-    const best = bestChallenge(parseChallenges(response.headers('www-authenticate')))
-    if (best === undefined) return false
-    challenge = best
-    return true
-  }
-
   async function signed(request: Request, scopes: readonly Scope[]): Promise<Request> {
     const headers = await proof(scopes)
     return headers === undefined ? request : { ...request, headers: { ...request.headers, ...headers } }
   }
 
   async function proof(scopes: readonly Scope[]): Promise<Headers | undefined> {
+    const challenge = lesson.challenge()
     if (challenge === undefined) return undefined
     const credential = await options.credential()
     if (credential?.kind === 'registry-token') return { authorization: `Bearer ${credential.token}` }
@@ -97,21 +68,24 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
   async function freshToken(scopes: readonly Scope[]): Promise<Token> {
     const { registry, send } = options
     const credential = await options.credential()
-    const token = await fetchToken({ registry, challenge, scopes, credential, now: options.now() }, send)
+    const token = await fetchToken(
+      { registry, challenge: lesson.challenge(), scopes, credential, now: options.now() },
+      send,
+    )
     options.mask(token.text)
     return token
   }
 
   async function granted(scope: Scope): Promise<readonly string[] | undefined> {
-    await lesson
+    await lesson.over()
     const credential = await options.credential()
     if (credential?.kind === 'registry-token') return grantedActions(credential.token, scope.path)
-    if (challenge?.scheme !== 'bearer') return undefined
+    if (lesson.challenge()?.scheme !== 'bearer') return undefined
     return grantedActions((await tokens.get([scope])).text, scope.path)
   }
 
   async function identity(): Promise<Identity> {
-    return identityOf(await options.credential(), challenge?.scheme === 'bearer' && !tokens.isEmpty())
+    return identityOf(await options.credential(), lesson.challenge()?.scheme === 'bearer' && !tokens.isEmpty())
   }
 
   return { wrap, granted, identity }

@@ -3,13 +3,14 @@ import { LadingError } from '../error.ts'
 import type { Digest } from '../image/digest.ts'
 import { DOCKER_HUB, isLoopback } from '../image/reference.ts'
 import { type Limit, limitTo } from '../net/limit.ts'
+import { narrowing } from '../net/narrowing.ts'
 import { discard } from '../net/read.ts'
 import { withRedirects } from '../net/redirect.ts'
 import { withRetry } from '../net/retry.ts'
 import type { Send } from '../net/send.ts'
 import { withTrace } from '../net/trace.ts'
 import { type Authorizer, authorizer } from './authorize.ts'
-import { isUsedUp } from './pull-limit.ts'
+import { judge } from './diagnosis.ts'
 import type { Scope } from './scope.ts'
 
 /** What all repositories of one registry share for one identity. */
@@ -19,13 +20,20 @@ export type Connection = {
   readonly auth: Authorizer
   readonly limits: Limits
   readonly known: KnownBlobs
+  readonly habits: Habits
   readonly policy: Policy
   /** Requests for these scopes; `meter` counts them. */
   open(scopes: readonly Scope[], meter: Meter): Send
 }
 
-/** Transfers are few and large, look-ups many and small. */
-export type Limits = { readonly transfers: Limit; readonly lookUps: Limit }
+/**
+ * Transfers are few and large, look-ups many and small. An upload is begun a little before its transfer, so that no
+ * transfer waits for the answer to its beginning.
+ */
+export type Limits = { readonly transfers: Limit; readonly uploads: Limit; readonly lookUps: Limit }
+
+/** What a registry was found to want. A few refuse a body in the PUT that ends an upload (old jFrog, containerd#3533). */
+export type Habits = { bodyIn: 'PUT' | 'PATCH' }
 
 /**
  * Which blobs are in which repository of a registry, or on their way there. Two repositories of one registry share
@@ -58,6 +66,8 @@ export function newMeter(): Meter {
 }
 
 const LOOK_UPS_AT_A_TIME = 16
+/** Uploads that have begun or are under way, for each transfer at a time. */
+const UPLOADS_PER_TRANSFER = 3
 
 /** Opens a connection to a registry; nothing is sent unless its address has to be found out. */
 export async function openConnection(
@@ -75,7 +85,16 @@ export async function openConnection(
     now: policy.now,
     mask: policy.mask,
   })
-  const limits = { transfers: limitTo(policy.parallel), lookUps: limitTo(LOOK_UPS_AT_A_TIME) }
+  const limits = {
+    transfers: limitTo(policy.parallel),
+    uploads: limitTo(policy.parallel * UPLOADS_PER_TRANSFER),
+    lookUps: limitTo(LOOK_UPS_AT_A_TIME),
+  }
+  const narrowed = narrowing([limits.transfers, limits.lookUps, limits.uploads], ([transfers, lookUps]) =>
+    policy.debug(
+      `${registry} resets connections: from now on ${transfers} transfers and ${lookUps} look-ups at a time`,
+    ),
+  )
   let counted = false
   return {
     registry,
@@ -83,12 +102,13 @@ export async function openConnection(
     auth,
     limits,
     known: new Map(),
+    habits: { bodyIn: 'PUT' },
     policy,
     open(scopes, meter) {
       // Token requests belong to no repository; the first one stands for them, so that the sum is right.
       if (!counted) Object.assign(tokenMeter, { requests: meter.requests })
       counted = true
-      return pipeline(policy, meter, (send) => auth.wrap(send, scopes))
+      return pipeline({ ...policy, wire: narrowed(policy.wire) }, meter, (send) => auth.wrap(send, scopes))
     },
   }
 }
@@ -111,7 +131,7 @@ function pipeline(policy: Policy, meter: Meter, authorize: (send: Send) => Send 
     now: policy.now,
     sleep: policy.sleep,
     random: policy.random,
-    isFinal: isUsedUp,
+    judge,
     onRetry: (request, why, waitMs) => {
       meter.retries += 1
       policy.debug(`${request.method} ${request.url.host}: ${why}; again in ${waitMs} ms`)
@@ -130,7 +150,7 @@ async function findOrigin(registry: string, settings: RegistrySettings | undefin
   const secure = new URL(`https://${registry}`)
   const plain = new URL(`http://${registry}`)
   if (settings?.insecure === true) return (await speaksTls(secure, policy)) ? secure : plain
-  return isLoopback(registry) && settings?.ca === undefined ? plain : secure
+  return isLoopback(registry) && settings?.ca === undefined && settings?.client === undefined ? plain : secure
 }
 
 async function speaksTls(url: URL, policy: Policy): Promise<boolean> {

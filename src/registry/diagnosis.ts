@@ -1,5 +1,6 @@
 import { type FailureCode, LadingError } from '../error.ts'
 import { readStart } from '../net/read.ts'
+import { isTemporary, type Verdict } from '../net/retry.ts'
 import type { Response } from '../net/send.ts'
 import type { Identity } from './identity.ts'
 import { isUsedUp } from './pull-limit.ts'
@@ -37,6 +38,19 @@ export async function diagnose(response: Response): Promise<Diagnosis> {
   return { status, codes: [], text: words === '' ? `status ${status}` : `status ${status}, “${words}”`, usedUp }
 }
 
+/** Whether asking again helps, where the status alone does not tell: used-up quotas stay used up, GHCR's 403 passes. */
+export function judge(response: Response, said: string): Verdict | undefined {
+  if (response.status === 429 && (isUsedUp(response) || isPullQuota(said))) return 'final'
+  return isAbuseLimit({ status: response.status, text: said }) ? 'again' : undefined
+}
+
+/** The same for a refusal that was read. */
+export function isPassing(diagnosis: Diagnosis): boolean {
+  const { status, text, usedUp } = diagnosis
+  if (status === 429) return !usedUp && !isPullQuota(text)
+  return isTemporary(status) || isAbuseLimit(diagnosis)
+}
+
 /** What was being done when the registry refused. */
 export type Deed = {
   /** `pushing layer sha256:… to ghcr.io/acme/api` */
@@ -59,7 +73,7 @@ function classify(deed: Deed, diagnosis: Diagnosis): Class {
   if (diagnosis.status === 401) return unauthorised(deed)
   const denied = diagnosis.status === 403 || diagnosis.codes.includes('DENIED')
   if (denied && !isAbuseLimit(diagnosis)) return forbidden(deed)
-  return temporary(diagnosis) ?? (deed.writing ? unwritten(diagnosis) : unread(diagnosis))
+  return temporary(deed, diagnosis) ?? (deed.writing ? unwritten(diagnosis) : unread(diagnosis))
 }
 
 function forbidden({ writing, registry }: Deed): Class {
@@ -67,16 +81,20 @@ function forbidden({ writing, registry }: Deed): Class {
   return { code: 'LOGIN_FAILED', hint: `Name a login for ${registry} that may pull from this repository.` }
 }
 
-function temporary(diagnosis: Diagnosis): Class | undefined {
-  const { status, text, usedUp } = diagnosis
-  if (status === 429) return { code: usedUp || isPullQuota(text) ? 'RATE_LIMITED' : 'REGISTRY_BUSY' }
-  return status >= 500 || status === 408 || isAbuseLimit(diagnosis) ? { code: 'REGISTRY_BUSY' } : undefined
+function temporary({ writing }: Deed, diagnosis: Diagnosis): Class | undefined {
+  const { status } = diagnosis
+  if (status === 429) return { code: isPassing(diagnosis) ? 'REGISTRY_BUSY' : 'RATE_LIMITED' }
+  if (status === 504 && writing) return { code: 'REGISTRY_BUSY', hint: GATEWAY_HINT }
+  return isPassing(diagnosis) || status >= 500 ? { code: 'REGISTRY_BUSY' } : undefined
 }
 
 /** GHCR says 403 when it has had enough (“You have exceeded a secondary rate limit”); no right is missing then. */
-function isAbuseLimit({ status, text }: Diagnosis): boolean {
+function isAbuseLimit({ status, text }: Pick<Diagnosis, 'status' | 'text'>): boolean {
   return status === 403 && /secondary rate limit/i.test(text)
 }
+
+const GATEWAY_HINT =
+  'A proxy before the registry gave up waiting; raise its time limits (nginx: proxy_read_timeout, proxy_send_timeout).'
 
 function unwritten({ status, codes }: Diagnosis): Class {
   if (codes.includes('NAME_UNKNOWN')) return { code: 'REPOSITORY_MISSING' }

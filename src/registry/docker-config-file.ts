@@ -7,7 +7,7 @@ import { DOCKER_HUB } from '../image/reference.ts'
 /** Docker's name for Docker Hub in its configuration and for its helpers. An entry for `docker.io` is not used by it. */
 export const HUB_SERVER = 'https://index.docker.io/v1/'
 
-/** Logins by registry. */
+/** Logins by registry, or by registry and path: `ghcr.io`, `ghcr.io/acme` (containers-auth.json(5)). */
 type Auths = Readonly<Record<string, Credential>>
 
 /** What of Docker's configuration is about logins. */
@@ -40,7 +40,7 @@ function parseAuths(value: unknown): Auths {
   if (typeof value !== 'object' || value === null) return {}
   const pairs = Object.entries(value).flatMap(([server, entry]: [string, unknown]) => {
     const credential = parseAuth(entry)
-    return credential === undefined ? [] : [[registryName(server), credential] as const]
+    return credential === undefined ? [] : [[placeName(server), credential] as const]
   })
   return Object.fromEntries(pairs)
 }
@@ -71,6 +71,13 @@ function parseHelpers(value: unknown): Readonly<Record<string, string>> {
 export function registryName(server: string): string {
   const host = server.replace(/^https?:\/\//, '').split('/')[0] ?? ''
   return host === 'index.docker.io' || host === 'registry-1.docker.io' ? DOCKER_HUB : host
+}
+
+/** A key of `auths`. Docker's own keys have a scheme if they have a path (`https://host/v1/`); Podman's have none. */
+function placeName(server: string): string {
+  const [, host, path] = /^([^/:]+(?::\d+)?)\/(.+?)\/*$/.exec(server) ?? []
+  if (host === undefined || path === undefined || /^v[12]$/.test(path)) return registryName(server)
+  return `${registryName(host)}/${path}`
 }
 
 /** What Docker and its helpers call a registry. */

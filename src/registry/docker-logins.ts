@@ -5,8 +5,10 @@ import { type DockerConfig, readDockerConfig, registryName, serverName } from '.
 
 /** Where Docker keeps what it knows: read, never written. */
 export type DockerLogins = {
-  /** the login for a registry, `undefined` when there is none */
-  for(registry: string): Promise<Credential | undefined>
+  /** the login for a place, which is a registry or what `placeOf` says; `undefined` when there is none */
+  for(place: string): Promise<Credential | undefined>
+  /** Where the login for a repository is written down: the longest prefix of its name that has one, else its registry. */
+  placeOf(registry: string, path: string): Promise<string>
   /** everything that can be found, by Docker's own server names */
   all(): Promise<readonly { readonly server: string; readonly credential: Credential }[]>
 }
@@ -47,6 +49,12 @@ export function dockerLogins(source: DockerSource): DockerLogins {
 
   return {
     for: lookUpOnce,
+    async placeOf(registry, path) {
+      // What is wrong with the configuration is told by whoever needs a login.
+      const config = await load().catch(() => undefined)
+      const prefixes = prefixesOf(registry, path)
+      return prefixes.find((place) => config?.fromVariable[place] ?? config?.auths[place]) ?? registry
+    },
     async all() {
       const registries = await knownRegistries(await load(), source)
       const credentials = await Promise.all(registries.map(lookUpOnce))
@@ -64,9 +72,17 @@ function secretsIn(credential: Credential): readonly string[] {
   return [credential.password, Buffer.from(`${credential.username}:${credential.password}`).toString('base64')]
 }
 
+/** `host/a/b`, `host/a`: all but the registry itself, longest first. */
+function prefixesOf(registry: string, path: string): readonly string[] {
+  const parts = path.split('/')
+  return parts.map((_, index) => [registry, ...parts.slice(0, parts.length - index)].join('/'))
+}
+
 async function lookUp(config: DockerConfig, registry: string, source: DockerSource): Promise<Credential | undefined> {
   const given = config.fromVariable[registry]
   if (given !== undefined) return given
+  // Helpers know registries and no paths.
+  if (registry.includes('/')) return config.auths[registry]
   const helper = config.helpers[registry] ?? config.store
   if (helper !== '') {
     const answer = await askHelper(helper, serverName(registry), source)

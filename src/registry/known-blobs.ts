@@ -1,8 +1,25 @@
 import type { Descriptor } from '../image/descriptor.ts'
 import { blobUrl, refused, type Site } from './site.ts'
 
-/** Whether a blob is there, complete. */
-export function hasBlob(site: Site, descriptor: Descriptor): Promise<boolean> {
+/** Some stores show late what they were given (openshift/image-registry#220): pauses before it is called missing. */
+const SHOWS_LATE_MS = [250, 750, 2000]
+
+/**
+ * Whether a blob is there, complete: a HEAD, whatever is known; some more where we brought it ourselves or it may just
+ * be arriving (`late`).
+ */
+export async function hasBlob(site: Site, descriptor: Descriptor, when: 'now' | 'late' = 'now'): Promise<boolean> {
+  const { brought } = site.learnt
+  for (const wait of when === 'late' || brought.has(descriptor.digest) ? SHOWS_LATE_MS : []) {
+    if (await isShown(site, descriptor)) return true
+    await site.connection.policy.sleep(wait)
+  }
+  const found = await isShown(site, descriptor)
+  if (!found) brought.delete(descriptor.digest)
+  return found
+}
+
+function isShown(site: Site, descriptor: Descriptor): Promise<boolean> {
   const { limits, policy } = site.connection
   return limits.lookUps(async () => {
     const url = blobUrl(site, descriptor.digest)

@@ -1,3 +1,4 @@
+import { MissingContent } from '../content/store.ts'
 import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { digestOf, tryParseDigest } from '../image/digest.ts'
@@ -5,7 +6,8 @@ import { MANIFEST_LIMIT } from '../image/manifest.ts'
 import { ACCEPTED_MANIFESTS, isManifest } from '../image/media-type.ts'
 import { discard, readBytes } from '../net/read.ts'
 import type { Response } from '../net/send.ts'
-import { isSuccess, manifestUrl, refused, type Site } from './site.ts'
+import { diagnose } from './diagnosis.ts'
+import { explain, isSuccess, manifestUrl, refused, type Site } from './site.ts'
 
 const ASKED = { accept: ACCEPTED_MANIFESTS }
 
@@ -14,6 +16,7 @@ export function resolveManifest(site: Site, tagOrDigest: string): Promise<Descri
   return site.connection.limits.lookUps(async () => {
     const url = manifestUrl(site, tagOrDigest)
     const response = await site.send({ method: 'HEAD', url, headers: ASKED })
+    learn(site, tagOrDigest, response.status === 200)
     if (response.status === 200) return descriptorOf(response) ?? readDescriptor(site, tagOrDigest)
     // Old registries and proxies know no HEAD.
     if (response.status === 405) return readDescriptor(site, tagOrDigest)
@@ -26,6 +29,12 @@ export function resolveManifest(site: Site, tagOrDigest: string): Promise<Descri
       await inWords(site, response, url),
     )
   })
+}
+
+function learn({ learnt }: Site, tagOrDigest: string, found: boolean): void {
+  if (tryParseDigest(tagOrDigest) !== undefined) return
+  learnt.tagsLookedFor += 1
+  if (found) learnt.tagsFound += 1
 }
 
 /** Writes a manifest under its digest or under a tag. */
@@ -48,12 +57,28 @@ export async function putManifest(
   const what = isTag
     ? `writing the tag ${site.name}:${reference}`
     : `pushing manifest ${descriptor.digest} to ${site.name}`
-  if (!isSuccess(response)) throw await refused(site, { what, writing: true }, response)
+  if (!isSuccess(response)) throw await unwritten(site, what, response)
   await discard(response)
   const stored = response.header('docker-content-digest')
+  // A proxy's own page with a good status: believed, it would let the tags of other registries move.
+  if (stored === undefined && mediaTypeOf(response) === 'text/html') {
+    throw new LadingError(
+      'REGISTRY_UNREACHABLE',
+      `${what}: a web page came back, so it was not the registry that answered`,
+    )
+  }
   if (stored !== undefined && stored !== descriptor.digest) {
     throw new LadingError('DIGEST_MISMATCH', `${what}: the registry stored it as ${stored.slice(0, 100)}`)
   }
+}
+
+/** A manifest that came too early for the registry is another matter than one that it does not want. */
+async function unwritten(site: Site, what: string, response: Response): Promise<LadingError> {
+  const diagnosis = await diagnose(response)
+  const error = await explain(site, { what, writing: true }, diagnosis)
+  // The second one is GHCR's word for it (konk#626).
+  const isMissing = diagnosis.codes.some((code) => code === 'MANIFEST_BLOB_UNKNOWN' || code === 'BLOB_UNKNOWN')
+  return isMissing ? new MissingContent(error.code, error.message, { hint: error.hint }) : error
 }
 
 /** Registries and proxies that answer a HEAD without a digest are asked for the bytes themselves. */

@@ -21,22 +21,27 @@ export function openRegistries(options: RegistriesOptions): (repository: Reposit
   const connections = new Map<string, Promise<Connection>>()
   const remotes = new Map<string, Remote>()
 
-  function connectionFor(repository: Repository, use: 'pull' | 'push'): Promise<Connection> {
+  async function connectionFor(repository: Repository, use: 'pull' | 'push'): Promise<Connection> {
     const login = chooseLogin(options.logins, repository.registry, repository.path, use)
     // By the login itself: one user may have a token for pulls and another one for pushes.
-    const key = `${repository.registry} ${login === undefined ? '' : options.logins.indexOf(login)}`
-    const known = connections.get(key) ?? connect(repository.registry, login)
+    const place = login === undefined ? await options.docker.placeOf(repository.registry, repository.path) : ''
+    const key = `${repository.registry} ${login === undefined ? place : options.logins.indexOf(login)}`
+    const known = connections.get(key) ?? connect(repository.registry, login, place)
     connections.set(key, known)
     return known
   }
 
-  function connect(registry: string, login: Login | undefined): Promise<Connection> {
+  function connect(registry: string, login: Login | undefined, place: string): Promise<Connection> {
     const settings = options.settings.find((entry) => entry.registry === registry)
     const credential = async (): Promise<Credential | undefined> =>
       login === undefined
-        ? options.docker.for(registry)
+        ? options.docker.for(place)
         : { kind: 'password', username: login.username, password: login.password }
-    return openConnection(registry, settings, credential, options.policy)
+    const { policy } = options
+    return openConnection(registry, settings, credential, {
+      ...policy,
+      parallel: settings?.parallel ?? policy.parallel,
+    })
   }
 
   return (repository, use) => {
@@ -64,10 +69,10 @@ function connectFirst(name: string, open: () => Promise<Remote>): Remote {
     name,
     resolve: async (tagOrDigest) => (await remote()).resolve(tagOrDigest),
     fetch: async (descriptor) => (await remote()).fetch(descriptor),
-    exists: async (descriptor) => (await remote()).exists(descriptor),
+    exists: async (descriptor, again) => (await remote()).exists(descriptor, again),
     push: async (descriptor, open) => (await remote()).push(descriptor, open),
     tag: async (manifest, tag) => (await remote()).tag(manifest, tag),
-    pushRight: async () => (await remote()).pushRight(),
+    pushRight: async (question) => (await remote()).pushRight(question),
     pullLimit: async () => (await remote()).pullLimit(),
     account: async () => (await remote()).account(),
     traffic: () => opened?.traffic() ?? { requests: {}, retries: 0 },

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { Arrival } from '../content/store.ts'
 import type { PullLimit, Remote } from '../edges.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { ACCEPTED_MANIFESTS, isManifest } from '../image/media-type.ts'
@@ -10,7 +11,7 @@ import { putManifest, resolveManifest } from './manifests.ts'
 import { parsePullLimit } from './pull-limit.ts'
 import { askPushRight } from './rights.ts'
 import type { Scope } from './scope.ts'
-import { blobUrl, manifestUrl, refused, type Site } from './site.ts'
+import { blobUrl, looksNew, manifestUrl, nothingLearnt, refused, type Site } from './site.ts'
 
 /** A repository of a registry, as a store and as what a survey asks. */
 export function openRepository(repository: Repository, use: 'pull' | 'push', connection: Connection): Remote {
@@ -24,23 +25,21 @@ export function openRepository(repository: Repository, use: 'pull' | 'push', con
     scope,
     send: connection.open([scope], meter),
     meter,
+    learnt: nothingLearnt(),
   }
   return {
     name: site.name,
     resolve: (tagOrDigest) => resolveManifest(site, tagOrDigest),
     fetch: (descriptor) => fetchContent(site, descriptor),
-    async exists(descriptor) {
-      if (!isManifest(descriptor.mediaType)) return hasBlob(site, descriptor)
-      // A proxy that answers everything with something else does not have it.
-      return (await resolveManifest(site, descriptor.digest))?.digest === descriptor.digest
-    },
+    exists: (descriptor, again) =>
+      again === 'again' ? isThere(site, descriptor) : isThereAsFarAsKnown(site, descriptor),
     async push(descriptor, open) {
-      if (!isManifest(descriptor.mediaType)) return pushBlob(site, descriptor, open)
-      await putManifest(site, descriptor, await readAll(await open()), descriptor.digest)
-      return 'uploaded'
+      const arrival = await pushContent(site, descriptor, open)
+      site.learnt.brought.add(descriptor.digest)
+      return arrival
     },
     tag: (manifest, tag) => putManifest(site, manifest.descriptor, manifest.bytes, tag),
-    pushRight: () => askPushRight(site),
+    pushRight: (question) => askPushRight(site, question),
     pullLimit: () => askPullLimit(site),
     async account() {
       const identity = await connection.auth.identity()
@@ -48,6 +47,27 @@ export function openRepository(repository: Repository, use: 'pull' | 'push', con
     },
     traffic: () => ({ requests: { ...meter.requests }, retries: meter.retries }),
   }
+}
+
+async function isThereAsFarAsKnown(site: Site, descriptor: Descriptor): Promise<boolean> {
+  const { brought, asked } = site.learnt
+  if (brought.has(descriptor.digest)) return true
+  if (looksNew(site)) return false
+  const answer = asked.get(descriptor.digest) ?? isThere(site, descriptor)
+  asked.set(descriptor.digest, answer)
+  return answer
+}
+
+async function isThere(site: Site, descriptor: Descriptor): Promise<boolean> {
+  if (!isManifest(descriptor.mediaType)) return hasBlob(site, descriptor)
+  // A proxy that answers everything with something else does not have it.
+  return (await resolveManifest(site, descriptor.digest))?.digest === descriptor.digest
+}
+
+async function pushContent(site: Site, descriptor: Descriptor, open: () => Promise<Readable>): Promise<Arrival> {
+  if (!isManifest(descriptor.mediaType)) return pushBlob(site, descriptor, open)
+  await putManifest(site, descriptor, await readAll(await open()), descriptor.digest)
+  return 'uploaded'
 }
 
 async function fetchContent(site: Site, descriptor: Descriptor): Promise<Readable> {

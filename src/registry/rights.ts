@@ -1,17 +1,18 @@
 import type { PushRight } from '../edges.ts'
 import { LadingError } from '../error.ts'
 import { loginRemedy, pushRemedy } from './remedy.ts'
+import { cancelSession, openSession } from './session.ts'
 import type { Site } from './site.ts'
-import { cancelSession, openSession } from './upload.ts'
 
 /**
  * Whether a push will be allowed, before anything slow. Where the token tells what it grants, that counts: a token
  * service answers 200 also for fewer rights than were asked (SkipLabs/skip#1377). Where it does not tell, an upload
  * session is opened and cancelled; that writes nothing.
  */
-export async function askPushRight(site: Site): Promise<PushRight> {
+export async function askPushRight(site: Site, { session }: { readonly session: boolean }): Promise<PushRight> {
   const granted = await site.connection.auth.granted(site.scope)
-  return granted === undefined ? tryUpload(site) : judgeToken(site, granted)
+  if (granted !== undefined) return judgeToken(site, granted)
+  return session ? tryUpload(site) : { granted: true, shownBy: 'nothing' }
 }
 
 async function judgeToken({ connection, name }: Site, granted: readonly string[]): Promise<PushRight> {

@@ -16,6 +16,30 @@ export type Site = {
   readonly scope: Scope
   readonly send: Send
   readonly meter: Meter
+  readonly learnt: Learnt
+}
+
+/** What was learnt of a repository while working with it. */
+export type Learnt = {
+  /** tags that were looked for, and those of them that were there */
+  tagsLookedFor: number
+  tagsFound: number
+  /** answers to `exists`, so that what was asked ahead is not asked again */
+  readonly asked: Map<Digest, Promise<boolean>>
+  /** what we brought there ourselves */
+  readonly brought: Set<Digest>
+}
+
+export function nothingLearnt(): Learnt {
+  return { tagsLookedFor: 0, tagsFound: 0, asked: new Map(), brought: new Set() }
+}
+
+/**
+ * Whether a repository looks new: none of the tags that we looked for is there. Then its content is not asked for piece
+ * by piece; beginning an upload finds out what an earlier run has left, at no cost of its own.
+ */
+export function looksNew({ learnt }: Site): boolean {
+  return learnt.tagsLookedFor > 0 && learnt.tagsFound === 0
 }
 
 export function manifestUrl({ connection, path }: Site, reference: string): URL {
@@ -28,6 +52,10 @@ export function blobUrl({ connection, path }: Site, digest: Digest): URL {
 
 export function uploadsUrl({ connection, path }: Site): URL {
   return new URL(`/v2/${path}/blobs/uploads/`, connection.origin)
+}
+
+export function tagsUrl({ connection, path }: Site): URL {
+  return new URL(`/v2/${path}/tags/list?n=1`, connection.origin)
 }
 
 /** What was being done when the registry said no. */

@@ -1,6 +1,6 @@
 import type { Credential } from '../access.ts'
 import { LadingError } from '../error.ts'
-import { isLoopback } from '../image/reference.ts'
+import { inWords, mayLeadTo, nearnessOf } from '../net/addresses.ts'
 import { readBytes, readStart } from '../net/read.ts'
 import type { Request, Response, Send } from '../net/send.ts'
 import type { Challenge } from './challenge.ts'
@@ -48,8 +48,7 @@ function realmOf({ registry, challenge }: TokenRequest): URL {
   if (realm === undefined || !/^https?:$/.test(realm.protocol)) {
     throw new LadingError('LOGIN_FAILED', `${registry.name} names a token service that is no web address`)
   }
-  const isSafe =
-    realm.protocol === 'https:' || (registry.origin.protocol === 'http:' && isAsNear(realm, registry.origin))
+  const isSafe = realm.protocol === 'https:' || isNear(realm, registry.origin)
   if (!isSafe) {
     throw new LadingError(
       'LOGIN_FAILED',
@@ -59,19 +58,20 @@ function realmOf({ registry, challenge }: TokenRequest): URL {
       },
     )
   }
-  // A registry out there has no business on this machine (server-side request forgery, ggcr#2258).
-  if (isLoopback(realm.host) && !isLoopback(registry.origin.host)) {
+  if (!mayLeadTo(registry.origin, realm)) {
     throw new LadingError(
       'LOGIN_FAILED',
-      `${registry.name} names a token service on this machine (${realm.host}); the login was not sent`,
+      `${registry.name} names a token service at ${inWords(realm)}; the login was not sent`,
+      { hint: 'Set the realm of the registry to a host name that is known outside of its network.' },
     )
   }
   return realm
 }
 
-/** A plain http registry, insecure on purpose, may name its own host or loopback; nothing further away. */
-function isAsNear(realm: URL, origin: URL): boolean {
-  return realm.hostname === origin.hostname || isLoopback(realm.host)
+/** Over http a login goes to the own host of a registry that is insecure on purpose, and from this machine to itself. */
+function isNear(realm: URL, origin: URL): boolean {
+  if (nearnessOf(origin) === 'this machine') return nearnessOf(realm) === 'this machine'
+  return origin.protocol === 'http:' && realm.hostname === origin.hostname
 }
 
 function tokenRequest(request: TokenRequest, realm: URL): Request {

@@ -1,142 +1,85 @@
-import type { Readable } from 'node:stream'
 import type { Arrival } from '../content/store.ts'
-import { LadingError } from '../error.ts'
-import type { Descriptor } from '../image/descriptor.ts'
-import { isLoopback } from '../image/reference.ts'
+import type { LadingError } from '../error.ts'
 import { discard } from '../net/read.ts'
-import { isSameOrigin } from '../net/redirect.ts'
-import { isTemporary, isWorthRepeating, pause, waitAfter } from '../net/retry.ts'
-import type { Response } from '../net/send.ts'
-import { diagnose } from './diagnosis.ts'
+import { LONGEST_WAITING_MS, waitFor } from '../net/retry.ts'
 import { hasBlob } from './known-blobs.ts'
-import { explain, isSuccess, refused, type Site, uploadsUrl } from './site.ts'
+import { whyNotBegun } from './missing.ts'
+import { cancelSession, locationOf } from './session.ts'
+import { type Site, uploadsUrl } from './site.ts'
+import { type Blob, beginUpload, sendBlob, sendInPatch, type Unsent } from './transfer.ts'
 
 /**
- * Uploads a blob: POST opens a session, one PUT with the whole body and its length closes it. It is the one form that
- * all large registries take: chunks break on GHCR (over 4 MiB) and lose data on ECR (aws/containers-roadmap#2831).
- * After a failed PUT the blob is looked for first: GHCR may have committed it (GoogleContainerTools/jib#4301).
+ * Brings a blob to a repository; `from` names a repository of the registry that may have it, the same one included.
+ * After a failure the blob is looked for first, since GHCR may have committed it (GoogleContainerTools/jib#4301); then
+ * all begins again with a new session. The place among the transfers is given back meanwhile, for where they are too
+ * many they all fail.
  */
-export async function uploadBlob(site: Site, descriptor: Descriptor, open: () => Promise<Readable>): Promise<Arrival> {
+export async function uploadBlob(site: Site, blob: Blob, from?: string): Promise<Arrival> {
+  const { limits, policy } = site.connection
+  let left = LONGEST_WAITING_MS
   for (let attempt = 0; ; attempt += 1) {
-    const session = await openSession(site, descriptor)
-    const ended = await putBlob(site, session, descriptor, open)
-    if (ended.kind === 'stored') return 'uploaded'
-    await cancelSession(site, session)
-    if (!ended.again || attempt >= site.connection.policy.retries) throw ended.error
-    await waitBeforeNext(site, ended, attempt)
-    if (await hasBlob(site, descriptor)) return 'uploaded'
+    const ended = await limits.uploads(() => tryUpload(site, blob, attempt === 0 ? from : undefined))
+    if (typeof ended === 'string') return ended
+    try {
+      const waitMs = waitFor(ended.askedMs, attempt, policy)
+      if (!ended.again || attempt >= policy.retries || waitMs > left) throw await reasonOf(site, ended)
+      left -= waitMs
+      await waitBeforeNext(site, ended.error, waitMs)
+      if (await arrivedAfterAll(site, blob, ended)) return 'uploaded'
+    } finally {
+      // Only now: a session that is being committed must not be thrown away.
+      if (ended.session !== undefined) await cancelSession(site, ended.session)
+    }
   }
 }
 
-/** Asks the registry to take a blob over from another of its repositories. A refusal costs nothing but itself. */
-export async function mountBlob(site: Site, descriptor: Descriptor, from: string): Promise<boolean> {
+function reasonOf(site: Site, { error, session }: Unsent): unknown {
+  return session === undefined ? whyNotBegun(site, error) : error
+}
+
+async function tryUpload(site: Site, blob: Blob, from: string | undefined): Promise<Arrival | Unsent> {
+  const mounted = from === undefined ? undefined : await mount(site, blob, from)
+  if (mounted === 'there') return from === site.path ? 'present' : 'mounted'
+  const session = mounted ?? (await beginUpload(site, blob))
+  if (!(session instanceof URL)) return session
+  const { habits, limits } = site.connection
+  if (habits.bodyIn === 'PATCH') return limits.transfers(() => sendInPatch(site, session, blob))
+  const sent = await limits.transfers(() => sendBlob(site, session, blob))
+  if (sent !== 'unwanted') return sent
+  await cancelSession(site, session)
+  const other = await beginUpload(site, blob)
+  if (!(other instanceof URL)) return other
+  const patched = await limits.transfers(() => sendInPatch(site, other, blob))
+  if (patched === 'uploaded') habits.bodyIn = 'PATCH'
+  return patched
+}
+
+/**
+ * Asks the registry to take a blob over from one of its repositories (distribution spec, "Mounting a blob"): `there`, or
+ * the session that it opened instead. A refusal costs nothing but itself.
+ */
+async function mount(site: Site, { descriptor }: Blob, from: string): Promise<'there' | URL | undefined> {
   const url = uploadsUrl(site)
   url.searchParams.set('mount', descriptor.digest)
   url.searchParams.set('from', from)
-  const response = await site
-    .send({ method: 'POST', url, signal: site.connection.policy.signal })
-    .catch(() => undefined)
-  if (response === undefined) return false
+  const { connection, meter, scope } = site
+  // The push scope goes first: some token services look at the first one only.
+  const send = from === site.path ? site.send : connection.open([scope, { path: from, actions: 'pull' }], meter)
+  const ask = { method: 'POST', url, repeatable: false, signal: connection.policy.signal } as const
+  const response = await send(ask).catch(() => undefined)
+  if (response === undefined) return undefined
   await discard(response)
-  if (response.status === 201) return true
-  // 202 opened an ordinary session instead (distribution spec, "Mounting a blob"); uploading opens its own.
-  if (response.status === 202) await cancelSession(site, locationOf(site, response))
-  return false
+  if (response.status === 201) return 'there'
+  return response.status === 202 ? locationOf(site, response) : undefined
 }
 
-/** Opens an upload session; where it is. Throws what stands in the way. */
-export async function openSession(site: Site, descriptor?: Descriptor): Promise<URL> {
-  const response = await site.send({ method: 'POST', url: uploadsUrl(site), signal: site.connection.policy.signal })
-  if (isSuccess(response)) {
-    await discard(response)
-    return locationOf(site, response)
-  }
-  const what =
-    descriptor === undefined ? `opening an upload to ${site.name}` : `pushing blob ${descriptor.digest} to ${site.name}`
-  throw await refused(site, { what, writing: true }, response)
+async function arrivedAfterAll(site: Site, { descriptor }: Blob, { session, late }: Unsent): Promise<boolean> {
+  return session !== undefined && hasBlob(site, descriptor, late ? 'late' : 'now')
 }
 
-/** Lets the registry forget a session. Not all can (405), and nothing depends on it. */
-export async function cancelSession(site: Site, session: URL): Promise<void> {
-  const response = await site
-    .send({ method: 'DELETE', url: session, repeatable: false, patienceMs: 3000 })
-    .catch(() => undefined)
-  if (response !== undefined) await discard(response)
-}
-
-type Put =
-  | { readonly kind: 'stored' }
-  | { readonly kind: 'failed'; readonly error: LadingError; readonly again: boolean; readonly response?: Response }
-
-async function putBlob(site: Site, session: URL, descriptor: Descriptor, open: () => Promise<Readable>): Promise<Put> {
-  const url = new URL(session)
-  url.searchParams.set('digest', descriptor.digest)
-  try {
-    const response = await site.send({
-      method: 'PUT',
-      url,
-      headers: { 'content-type': 'application/octet-stream' },
-      body: { kind: 'stream', size: descriptor.size, open },
-      signal: site.connection.policy.signal,
-    })
-    if (isSuccess(response)) {
-      await discard(response)
-      return { kind: 'stored' }
-    }
-    const diagnosis = await diagnose(response)
-    const what = `pushing blob ${descriptor.digest} (${descriptor.size} bytes) to ${site.name}`
-    const error = await explain(site, { what, writing: true }, diagnosis)
-    return { kind: 'failed', error, response, again: isTemporary(response.status) || isLostSession(diagnosis.codes) }
-  } catch (thrown) {
-    if (!(thrown instanceof LadingError)) throw thrown
-    return { kind: 'failed', error: thrown, again: isWorthRepeating(thrown) }
-  }
-}
-
-/** The session ran out or was never there: a new one may do. */
-function isLostSession(codes: readonly string[]): boolean {
-  return codes.includes('BLOB_UPLOAD_UNKNOWN') || codes.includes('BLOB_UPLOAD_INVALID')
-}
-
-async function waitBeforeNext(site: Site, failed: Put & { readonly kind: 'failed' }, attempt: number): Promise<void> {
+async function waitBeforeNext(site: Site, error: LadingError, waitMs: number): Promise<void> {
   const { policy, registry } = site.connection
-  const waitMs = failed.response === undefined ? pause(attempt, policy) : waitAfter(failed.response, attempt, policy)
   site.meter.retries += 1
-  policy.debug(`PUT ${registry}: ${failed.error.message}; again in ${waitMs} ms`)
+  policy.debug(`upload to ${registry}: ${error.message}; again in ${waitMs} ms`)
   await policy.sleep(waitMs)
-}
-
-/**
- * Where a session is. Registries give it absolute, relative, without its scheme, or, behind a proxy that does not tell
- * them, with `http://` or without the port they were asked at (distribution#479); the host they mean is then their own.
- */
-function locationOf({ connection, name }: Site, response: Response): URL {
-  const text = response.header('location') ?? ''
-  if (text === '' || !URL.canParse(text, response.url.href)) {
-    throw new LadingError(
-      'REGISTRY_UNREACHABLE',
-      `opening an upload to ${name}: the registry did not say where to send it`,
-    )
-  }
-  const location = new URL(text, response.url)
-  const isOwnHost = location.hostname === connection.origin.hostname
-  const isDegraded = location.protocol !== connection.origin.protocol || location.port === ''
-  if (isOwnHost && isDegraded && !isSameOrigin(location, connection.origin)) {
-    location.protocol = connection.origin.protocol
-    location.port = connection.origin.port
-  }
-  // A registry out there has no business on this machine (server-side request forgery).
-  if (isLoopback(location.host) && !isLoopback(connection.origin.host)) {
-    throw new LadingError(
-      'REGISTRY_UNREACHABLE',
-      `opening an upload to ${name}: the registry wants it at ${location.host} on this machine; nothing is sent there`,
-    )
-  }
-  if (connection.origin.protocol === 'https:' && location.protocol !== 'https:') {
-    throw new LadingError(
-      'TLS_FAILED',
-      `opening an upload to ${name}: the registry wants it at ${location.origin}, without TLS`,
-    )
-  }
-  return location
 }

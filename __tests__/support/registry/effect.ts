@@ -10,6 +10,8 @@ export type Effect =
   | ({ readonly kind: 'status'; readonly early?: boolean } & Told)
   /** Does the work, then answers so: 200 for 201, or a 504 for what was kept. */
   | ({ readonly kind: 'answer' } & Told)
+  /** Does the work and answers as always, but for the status. */
+  | { readonly kind: 'other-status'; readonly status: number }
   /** A web page with status 200 for whatever was asked. */
   | { readonly kind: 'html' }
   | { readonly kind: 'delay'; readonly ms: number }
@@ -51,6 +53,8 @@ export function withEffect(effect: Effect, { store, sleep }: Surroundings, next:
       }
     case 'answer':
       return onAnswer(next, () => told(effect))
+    case 'other-status':
+      return onAnswer(next, (reply) => ({ ...reply, status: effect.status }))
     case 'html':
       return async () => answer(200, { 'content-type': 'text/html; charset=utf-8' }, [Buffer.from(webPage)])
     case 'delay':

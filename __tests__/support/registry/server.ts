@@ -18,7 +18,13 @@ import { type TokenAuth, tokenService } from './token-service.ts'
 export type RegistryOptions = Rules & {
   readonly auth?: AuthOption
   /** PEM. Without it the registry speaks plain HTTP. */
-  readonly tls?: { readonly cert: string; readonly key: string }
+  readonly tls?: {
+    readonly cert: string
+    readonly key: string
+    /** With `requestCert` only clients with a certificate of this authority are let in. */
+    readonly ca?: string
+    readonly requestCert?: boolean
+  }
   readonly pullLimit?: PullLimit
   /** Milliseconds before each request is looked at. */
   readonly latency?: number

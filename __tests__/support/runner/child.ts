@@ -8,6 +8,8 @@ export type Start = {
   readonly directory: string
   /** Asked again and again with what was printed so far; the step is cancelled as soon as it says yes. */
   readonly cancelWhen?: (log: string) => boolean
+  /** Asked again and again; the process is killed without a warning as soon as it says yes. */
+  readonly killWhen?: () => boolean
 }
 
 export type ChildEnd = {
@@ -24,7 +26,7 @@ const AFTER_SIGTERM_MS = 2500
 const LOOK_MS = 5
 
 /** Runs a process to its end, or cancels it on the way. */
-export function runChild({ program, args, env, directory, cancelWhen }: Start): Promise<ChildEnd> {
+export function runChild({ program, args, env, directory, cancelWhen, killWhen }: Start): Promise<ChildEnd> {
   const child = spawn(program, args, { env, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] })
   const signals: NodeJS.Signals[] = []
   const timers: NodeJS.Timeout[] = []
@@ -39,8 +41,9 @@ export function runChild({ program, args, env, directory, cancelWhen }: Start): 
     timers.push(setTimeout(() => send('SIGKILL'), AFTER_SIGINT_MS + AFTER_SIGTERM_MS))
   }
   const watch = setInterval(() => {
-    if (signals.length > 0 || cancelWhen?.(log) !== true) return
-    cancel()
+    if (signals.length > 0) return
+    if (killWhen?.() === true) send('SIGKILL')
+    else if (cancelWhen?.(log) === true) cancel()
   }, LOOK_MS)
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

@@ -1,0 +1,117 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { Effect } from '../support/registry/effect.ts'
+import type { Step } from '../support/registry/route.ts'
+import { type InProcessRegistry, startRegistry } from '../support/registry/server.ts'
+import { makeRunner, type Runner } from '../support/runner.ts'
+import { type SampleLayout, writeSampleLayout } from '../support/sample-layout.ts'
+import { expectGreen, tagsOf, twoPlatforms, unscanned } from './stage.ts'
+
+const PATH = 'acme/api'
+const AT_A_TIME = 2
+const LONG = 10 * 60_000
+/** Everything that a publish may ask for. */
+const ALL: readonly Step[] = [
+  'ping',
+  'manifest-head',
+  'manifest-get',
+  'blob-head',
+  'blob-get',
+  'mount',
+  'upload-open',
+  'upload-put',
+  'upload-patch',
+  'upload-cancel',
+  'manifest-put',
+  'tag-put',
+  'tags',
+]
+/** Killed while a request waits to be dealt with, and while its answer is on its way. */
+const MOMENTS: readonly (readonly [string, Effect])[] = [
+  ['arrives', { kind: 'delay', ms: LONG }],
+  ['has been dealt with', { kind: 'slow-answer', ms: LONG }],
+]
+
+test.each(MOMENTS)(
+  'killed when any request of a publish %s, no tag stands before its time, and the next run sends what is missing',
+  { timeout: 300_000 },
+  async (_when, effect) => {
+    const counts = await requestsOfACleanRun()
+    // Two registries that are asked the same; the moments take turns, so that one walk goes through all requests.
+    const which = effect.kind === 'delay' ? 0 : 1
+    const moments = Array.from({ length: counts[which] ?? 0 }, (_, at) => at + 1)
+    expect(moments.length).toBeGreaterThan(20)
+    const walk = moments.values()
+    await Promise.all(
+      Array.from({ length: AT_A_TIME }, async () => {
+        for (const nth of walk) await killAndFinish(which, { nth, effect })
+      }),
+    )
+  },
+)
+
+type Stage = AsyncDisposable & {
+  readonly runner: Runner
+  readonly registries: readonly InProcessRegistry[]
+  readonly layout: SampleLayout
+  readonly inputs: Readonly<Record<string, string>>
+}
+
+async function openStage(): Promise<Stage> {
+  const [runner, ...registries] = await Promise.all([makeRunner(), startRegistry(), startRegistry()])
+  const layout = await writeSampleLayout(join(runner.workspace, 'layout'), twoPlatforms())
+  const inputs = { ...unscanned(...registries.map(({ host }) => `${host}/${PATH}`)), tags: 'version\nlatest' }
+  return {
+    runner,
+    registries,
+    layout,
+    inputs,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([runner[Symbol.asyncDispose](), ...registries.map((registry) => registry.stop())])
+    },
+  }
+}
+
+async function requestsOfACleanRun(): Promise<readonly number[]> {
+  await using stage = await openStage()
+  expectGreen(await stage.runner.step({ inputs: stage.inputs }))
+  return stage.registries.map(({ requests }) => requests.length)
+}
+
+type Moment = { readonly nth: number; readonly effect: Effect }
+
+async function killAndFinish(which: number, { nth, effect }: Moment): Promise<void> {
+  await using stage = await openStage()
+  const { runner, registries, inputs, layout } = stage
+  const victim = registries[which]
+  victim?.fail({ step: ALL, when: { nth }, effect })
+  const killed = await runner.step({ inputs, killWhen: () => (victim?.requests.length ?? 0) >= nth })
+  expect(killed.main.signals, `request ${nth}`).toEqual(['SIGKILL'])
+
+  const held = registries.map(contentOf)
+  const moved = registries.flatMap((registry) => Object.entries(tagsOf(registry, PATH)))
+  // A tag says that everything is everywhere.
+  if (moved.length > 0) expect(held.map(({ size }) => size)).toEqual([PIECES, PIECES])
+  for (const [tag, digest] of moved) expect([tag, digest]).toEqual([tag, layout.root.digest])
+
+  for (const registry of registries) {
+    registry.heal()
+    registry.reset()
+  }
+  expectGreen(await runner.step({ inputs }))
+  for (const [at, registry] of registries.entries()) {
+    expect(contentOf(registry).size).toBe(PIECES)
+    expect(new Set(Object.values(tagsOf(registry, PATH)))).toEqual(new Set([layout.root.digest]))
+    expect(Object.keys(tagsOf(registry, PATH)).toSorted()).toEqual(['1.2.3', 'latest'])
+    const sent = registry.requests.flatMap(({ step, digest = '' }) => (step === 'upload-put' ? [digest] : []))
+    expect(sent.filter((digest) => held[at]?.has(digest))).toEqual([])
+  }
+}
+
+/** Index, two manifests, two configs, three layers. */
+const PIECES = 8
+
+function contentOf(registry: InProcessRegistry): ReadonlySet<string> {
+  const { blobs = new Map(), manifests = new Map() } = registry.repositories.get(PATH) ?? {}
+  return new Set([...blobs.keys(), ...manifests.keys()])
+}
