@@ -35,6 +35,7 @@ export function openRepository(repository: Repository, use: 'pull' | 'push', con
       again === 'again' ? isThere(site, descriptor) : isThereAsFarAsKnown(site, descriptor),
     async push(descriptor, open) {
       const arrival = await pushContent(site, descriptor, open)
+      if (arrival === 'present') site.learnt.hasLeftovers = true
       site.learnt.brought.add(descriptor.digest)
       return arrival
     },
@@ -66,6 +67,8 @@ async function isThere(site: Site, descriptor: Descriptor): Promise<boolean> {
 
 async function pushContent(site: Site, descriptor: Descriptor, open: () => Promise<Readable>): Promise<Arrival> {
   if (!isManifest(descriptor.mediaType)) return pushBlob(site, descriptor, open)
+  // A repository that looks new was not asked for its manifests; what it has kept of its blobs says that it may have some.
+  if (site.learnt.hasLeftovers && looksNew(site) && (await isThere(site, descriptor))) return 'present'
   await putManifest(site, descriptor, await readAll(await open()), descriptor.digest)
   return 'uploaded'
 }

@@ -26,12 +26,14 @@ export type Learnt = {
   tagsFound: number
   /** answers to `exists`, so that what was asked ahead is not asked again */
   readonly asked: Map<Digest, Promise<boolean>>
+  /** whether a blob was found that only an earlier run can have left: then manifests may be there too */
+  hasLeftovers: boolean
   /** what we brought there ourselves */
   readonly brought: Set<Digest>
 }
 
 export function nothingLearnt(): Learnt {
-  return { tagsLookedFor: 0, tagsFound: 0, asked: new Map(), brought: new Set() }
+  return { tagsLookedFor: 0, tagsFound: 0, hasLeftovers: false, asked: new Map(), brought: new Set() }
 }
 
 /**

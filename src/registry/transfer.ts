@@ -100,7 +100,9 @@ function bodyOf({ descriptor, open }: Blob) {
 
 async function answerTo(site: Site, request: Request): Promise<Response | LadingError> {
   try {
-    return await site.send({ ...request, signal: site.connection.policy.signal })
+    // The opening of a session is not ended by a cancel: a session that nobody knows of could not be cancelled.
+    const ending = request.method === 'POST' ? {} : { signal: site.connection.policy.signal }
+    return await site.send({ ...request, ...ending })
   } catch (thrown) {
     if (thrown instanceof LadingError) return thrown
     throw thrown

@@ -38,6 +38,7 @@ function reasonOf(site: Site, { error, session }: Unsent): unknown {
 }
 
 async function tryUpload(site: Site, blob: Blob, from: string | undefined): Promise<Arrival | Unsent> {
+  site.connection.policy.signal.throwIfAborted()
   const mounted = from === undefined ? undefined : await mount(site, blob, from)
   if (mounted === 'there') return from === site.path ? 'present' : 'mounted'
   const session = mounted ?? (await beginUpload(site, blob))
@@ -65,7 +66,8 @@ async function mount(site: Site, { descriptor }: Blob, from: string): Promise<'t
   const { connection, meter, scope } = site
   // The push scope goes first: some token services look at the first one only.
   const send = from === site.path ? site.send : connection.open([scope, { path: from, actions: 'pull' }], meter)
-  const ask = { method: 'POST', url, repeatable: false, signal: connection.policy.signal } as const
+  // Not ended by a cancel: a session that nobody knows of could not be cancelled.
+  const ask = { method: 'POST', url, repeatable: false } as const
   const response = await send(ask).catch(() => undefined)
   if (response === undefined) return undefined
   await discard(response)
