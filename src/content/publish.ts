@@ -55,8 +55,8 @@ export function deliver(
 
 /**
  * Moves the tags: the second half. Only when all content is everywhere, fixed tags before moving ones, and each is
- * read back. There is no way to move several tags at once (the distribution spec has none), so a failure between
- * them is reported tag by tag.
+ * read back. Each is written by a request of its own, which every registry takes, so a failure between them is reported
+ * tag by tag.
  */
 export async function moveTags(
   image: Admitted,

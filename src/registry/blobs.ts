@@ -9,21 +9,12 @@ import { uploadBlob } from './upload.ts'
 export async function pushBlob(site: Site, descriptor: Descriptor, open: () => Promise<Readable>): Promise<Arrival> {
   const sibling = site.connection.known.get(descriptor.digest)
   if (sibling !== undefined && sibling.path !== site.path && (await sibling.there)) {
-    return upload(site, descriptor, open, sibling.path)
+    return uploadBlob(site, { descriptor, open }, sibling.path)
   }
   // Mounting from the repository itself is a look and the beginning of an upload in one request.
-  const uploading = upload(site, descriptor, open, looksNew(site) ? site.path : undefined)
+  const uploading = uploadBlob(site, { descriptor, open }, looksNew(site) ? site.path : undefined)
   const there = uploading.then(() => true).catch(() => false)
   // Nothing is awaited between the first look and this line, so only one of two siblings uploads.
   remember(site, descriptor, there)
   return uploading
-}
-
-function upload(
-  site: Site,
-  descriptor: Descriptor,
-  open: () => Promise<Readable>,
-  from: string | undefined,
-): Promise<Arrival> {
-  return uploadBlob(site, { descriptor, open }, from)
 }
