@@ -121,6 +121,45 @@ describe('no connection', () => {
   })
 })
 
+describe('looks', () => {
+  const DIGEST = `sha256:${'a'.repeat(64)}`
+  const HEAD_OF_ANSWER = [
+    'HTTP/1.1 200 OK',
+    `Docker-Content-Digest: ${DIGEST}`,
+    'Content-Type: application/vnd.oci.image.manifest.v1+json',
+    'Content-Length: 12',
+    '\r\n',
+  ].join('\r\n')
+
+  /** Answers each request like Go's server, which does not say that it keeps the connection, with this body. */
+  async function answering(body: string) {
+    const seen = { connections: 0, requests: 0 }
+    const server = createServer((socket) => {
+      seen.connections += 1
+      socket.on('error', () => undefined)
+      socket.on('data', () => {
+        seen.requests += 1
+        socket.write(`${HEAD_OF_ANSWER}${body}`)
+      })
+    })
+    const port = await listening(server)
+    onTestFinished(() => new Promise((resolve) => server.close(() => resolve())))
+    return { seen, remote: clientWith({ retries: 2 }).remote(`127.0.0.1:${port}/acme/api`) }
+  }
+
+  test('one after the other take one connection', async () => {
+    const { seen, remote } = await answering('')
+    for (const tag of ['a', 'b', 'c']) expect(await remote.resolve(tag)).toMatchObject({ digest: DIGEST, size: 12 })
+    expect(seen).toEqual({ connections: 1, requests: 3 })
+  })
+
+  test('are right also where a server sends what it should not, a body', async () => {
+    const { seen, remote } = await answering('twelve bytes')
+    for (const tag of ['a', 'b', 'c']) expect(await remote.resolve(tag)).toMatchObject({ digest: DIGEST, size: 12 })
+    expect(seen.connections).toBeGreaterThan(1)
+  })
+})
+
 test('an answer that breaks off in the middle is trouble of the network', async () => {
   const { registry, remote } = await connected()
   registry.put('acme/api', { manifest: { much: 'x'.repeat(1000) }, tag: '1.0' })

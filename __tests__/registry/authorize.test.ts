@@ -22,6 +22,13 @@ function clientOf(options: ClientOptions): Client {
 
 const steps = (registry: InProcessRegistry) => registry.requests.map(({ step, status }) => `${step} ${status}`)
 
+/** Tags in the order in which their look-ups ended. */
+async function orderOf(remote: ReturnType<Client['remote']>, tags: readonly string[]): Promise<readonly string[]> {
+  const ended: string[] = []
+  await Promise.all(tags.map((tag) => remote.resolve(tag).then(() => ended.push(tag))))
+  return ended
+}
+
 describe('the first requests', () => {
   test('cost one challenge and one token, however many there are', async () => {
     const registry = await registryWith({ auth: TOKENS })
@@ -31,6 +38,29 @@ describe('the first requests', () => {
     expect(steps(registry).filter((step) => step === 'token 200')).toHaveLength(1)
     expect(registry.requests).toHaveLength(14)
     expect(remote.traffic().requests).toEqual({ HEAD: 13, GET: 1 })
+  })
+
+  test('wait for nobody in an open registry without a login', async () => {
+    const late = { step: 'manifest-head', when: { nth: 1 }, effect: { kind: 'delay', ms: 400 } } as const
+    const registry = await registryWith({ faults: [late] })
+    const ended = await orderOf(clientOf({}).remote(`${registry.host}/acme/api`), ['first', 'second', 'third'])
+    expect(ended.at(-1)).toBe('first')
+  })
+
+  test('wait for the one that goes ahead where there is a login', async () => {
+    const late = { step: 'manifest-head', when: { nth: 1 }, effect: { kind: 'delay', ms: 400 } } as const
+    const registry = await registryWith({ faults: [late] })
+    const remote = clientOf({ logins: [loginAt(registry.host)] }).remote(`${registry.host}/acme/api`)
+    expect((await orderOf(remote, ['first', 'second', 'third']))[0]).toBe('first')
+  })
+
+  test('without a login collect a challenge each, and one token for all', async () => {
+    const registry = await registryWith({ auth: { ...TOKENS, anonymous: 'pull' }, latency: 20 })
+    const remote = clientOf({}).remote(`${registry.host}/acme/api`)
+    await Promise.all(['a', 'b', 'c'].map((tag) => remote.resolve(tag)))
+    expect(steps(registry).filter((step) => step === 'manifest-head 401')).toHaveLength(3)
+    expect(steps(registry).filter((step) => step === 'token 200')).toHaveLength(1)
+    expect(registry.requests).toHaveLength(7)
   })
 
   test('ask for no token where none is wanted, and send no ping', async () => {

@@ -13,15 +13,17 @@ export type Routes = {
 
 /** Sockets to one origin, straight or through the proxy. */
 export async function openDispatcher(url: URL, routes: Routes): Promise<Dispatcher> {
-  const { buildConnector, Pool, ProxyAgent } = await import('undici')
   const { connections, connectMs, settings } = routes
   const tls = await tlsOptions(settings(url.host))
   const common = { connections, allowH2: false, pipelining: 1 } as const
   const proxy = proxyFor(url, routes.proxy)
   if (proxy === undefined) {
+    const { buildConnector, Pool } = await import('./sockets.ts')
     const connect = withAlerts(buildConnector({ ...tls, allowH2: false, timeout: connectMs }))
     return new Pool(url.origin, { ...common, connect })
   }
+  // All of undici: its proxies need methods that only the front door gives.
+  const { ProxyAgent } = await import('undici')
   return new ProxyAgent({
     ...common,
     ...wayTo(proxy),

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import { LadingError } from '../error.ts'
 import type { Response } from './send.ts'
 import { networkTrouble } from './trouble.ts'
@@ -21,6 +22,7 @@ export async function readBytes(response: Response, limit: number): Promise<Uint
   } catch (error) {
     throw networkTrouble(error, response.url)
   }
+  await connectionIsFree()
   return Buffer.concat(chunks)
 }
 
@@ -37,6 +39,7 @@ export async function readStart(response: Response, limit: number): Promise<stri
   } catch {
     // An error message that broke off is still better than none.
   }
+  await connectionIsFree()
   return Buffer.concat(chunks).subarray(0, limit).toString('utf8')
 }
 
@@ -58,4 +61,13 @@ export async function discard(response: Response): Promise<void> {
   } catch {
     // The answer's head is what counted.
   }
+  await connectionIsFree()
+}
+
+/**
+ * undici lets a connection be used again one turn of the event loop after an answer has ended, to see whether the server
+ * closes it all the same. Whoever asks sooner opens another connection, and waits for its round trips.
+ */
+function connectionIsFree(): Promise<void> {
+  return setImmediate()
 }

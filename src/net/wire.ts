@@ -87,8 +87,9 @@ async function sendOnce(
     bytes instanceof Readable
       ? watchSending(bytes, { stallMs: limits.stallMs, commitMs: request.patienceMs ?? limits.commitMs })
       : undefined
+  const { request: ask } = await import('./sockets.ts')
   try {
-    const answer = await dispatcher.request({
+    const answer = await ask(dispatcher, {
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method,
@@ -97,6 +98,9 @@ async function sendOnce(
       signal: watch === undefined ? request.signal : AbortSignal.any([request.signal, watch.signal]),
       headersTimeout: watch === undefined ? headMs : 0,
       bodyTimeout: limits.stallMs,
+      // undici would close the connection, lest a server send a body with its answer to a HEAD; then the next answer is
+      // none, which is repeated on a new connection. A connection for each look costs everybody else far more.
+      ...(method === 'HEAD' ? { reset: false } : {}),
     })
     const response: Response = {
       status: answer.statusCode,

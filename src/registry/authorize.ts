@@ -20,18 +20,27 @@ export type AuthorizeOptions = {
 
 /** Proves to one registry who we are. One for each registry and login, so that what was learnt is learnt once. */
 export type Authorizer = {
-  /** Requests for these scopes, with whatever the registry asked for so far, and once more when it asks for more. */
-  wrap(send: Send, scopes: readonly Scope[]): Send
-  /** What the token for a scope grants; `undefined` when there is none or it does not tell. */
-  granted(scope: Scope): Promise<readonly string[] | undefined>
+  /**
+   * Requests for these scopes, with whatever the registry asked for so far, and once more when it asks for more. With
+   * `once` not after a request that had a proof: what is only worth a try is not worth a second token.
+   */
+  wrap(send: Send, scopes: readonly Scope[], once?: 'once'): Send
+  /**
+   * What the token for a scope (or for several at once) grants of it; `undefined` when there is none or it does not tell.
+   */
+  granted(scope: Scope, scopes?: readonly Scope[]): Promise<readonly string[] | undefined>
   identity(): Promise<Identity>
 }
 
 export function authorizer(options: AuthorizeOptions): Authorizer {
   const tokens = tokenCache(freshToken, options.now)
-  const lesson = openLesson(options.registry.origin, options.send)
+  const lesson = openLesson({
+    origin: options.registry.origin,
+    send: options.send,
+    hasLogin: async () => (await options.credential()) !== undefined,
+  })
 
-  function wrap(send: Send, scopes: readonly Scope[]): Send {
+  function wrap(send: Send, scopes: readonly Scope[], once?: 'once'): Send {
     return async (request) => {
       // Elsewhere nobody learns who we are: an upload may be sent to signed storage on another host.
       if (!isSameOrigin(request.url, options.registry.origin)) return send(request)
@@ -40,14 +49,20 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
         sent = await signed(request, scopes)
         return send(sent)
       })
-      if (!(await lesson.learn(response))) return response
-      await tokens.drop(scopes, proofIn(sent))
-      const again = await signed(request, scopes)
-      // What was just refused is not worth a second try; a password sent twice may lock its account.
-      if (proofIn(again) === proofIn(sent)) return response
+      const isOver = once === 'once' && proofIn(sent) !== undefined
+      if (!(await lesson.learn(response)) || isOver) return response
+      const again = await signedAnew(request, scopes, sent)
+      if (again === undefined) return response
       await discard(response)
       return send(again)
     }
+  }
+
+  /** What was just refused is not worth a second try; a password sent twice may lock its account. */
+  async function signedAnew(request: Request, scopes: readonly Scope[], sent: Request): Promise<Request | undefined> {
+    await tokens.drop(scopes, proofIn(sent))
+    const again = await signed(request, scopes)
+    return proofIn(again) === proofIn(sent) ? undefined : again
   }
 
   async function signed(request: Request, scopes: readonly Scope[]): Promise<Request> {
@@ -76,12 +91,12 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
     return token
   }
 
-  async function granted(scope: Scope): Promise<readonly string[] | undefined> {
+  async function granted(scope: Scope, scopes: readonly Scope[] = [scope]): Promise<readonly string[] | undefined> {
     await lesson.over()
     const credential = await options.credential()
     if (credential?.kind === 'registry-token') return grantedActions(credential.token, scope.path)
     if (lesson.challenge()?.scheme !== 'bearer') return undefined
-    return grantedActions((await tokens.get([scope])).text, scope.path)
+    return grantedActions((await tokens.get(scopes)).text, scope.path)
   }
 
   async function identity(): Promise<Identity> {

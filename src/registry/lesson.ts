@@ -8,21 +8,31 @@ export type Lesson = {
   challenge(): Challenge | undefined
   /** Waits for what is being learnt. */
   over(): Promise<void>
-  /** The first request goes ahead alone and brings the challenge home; the others would only collect more of them. */
+  /**
+   * The first request goes ahead alone and brings the challenge home; the others would only collect more of them. Unless
+   * there is no login: then the registry is likely an open one, and waiting would cost a round trip.
+   */
   during(first: () => Promise<Response>): Promise<Response>
   /** Takes to heart what an answer says. False when it asks for no proof, or for one that nobody has. */
   learn(response: Response): Promise<boolean>
 }
 
-/** `send` reaches the registry without credentials. */
-export function openLesson(origin: URL, send: Send): Lesson {
+export type LessonOptions = {
+  readonly origin: URL
+  /** reaches the registry without credentials */
+  readonly send: Send
+  /** whether there is a login, which makes a challenge likely */
+  readonly hasLogin: () => Promise<boolean>
+}
+
+export function openLesson({ origin, send, hasLogin }: LessonOptions): Lesson {
   let challenge: Challenge | undefined
   let running: Promise<void> | undefined
   let ping: Promise<Challenge | undefined> | undefined
 
   async function during(first: () => Promise<Response>): Promise<Response> {
     if (running !== undefined) {
-      await running
+      await Promise.race([running, withoutLogin()])
       return first()
     }
     const learning = Promise.withResolvers<void>()
@@ -34,6 +44,16 @@ export function openLesson(origin: URL, send: Send): Lesson {
     } finally {
       learning.resolve()
     }
+  }
+
+  /** Ends only where there is no login. Trouble with finding out shows where the login is used. */
+  function withoutLogin(): Promise<void> {
+    return new Promise((end) => {
+      hasLogin().then(
+        (has) => has || end(),
+        () => undefined,
+      )
+    })
   }
 
   async function learn(response: Response): Promise<boolean> {
