@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { copyGraph } from '../../src/content/copy.ts'
-import { MissingContent } from '../../src/content/store.ts'
+import { type Elsewhere, MissingContent, type Target } from '../../src/content/store.ts'
+import { digestOf } from '../../src/image/digest.ts'
+import { MEDIA_TYPE } from '../../src/image/media-type.ts'
 import { type MemoryStore, memoryStore, putImage, putIndex } from '../support/memory-store.ts'
 
 const never = new AbortController().signal
@@ -139,3 +141,59 @@ function losing(target: MemoryStore, kind: string): () => number {
   }
   return () => lies
 }
+
+test('copyGraph says of each layer what it lies on and where it may be, and of nothing else', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  const mountFrom = [{ registry: 'ghcr.io', path: 'acme/base' }]
+  const told: [string, Elsewhere | undefined][] = []
+  const listening: Target = {
+    ...target,
+    push(descriptor, open, elsewhere) {
+      told.push([descriptor.digest, elsewhere])
+      return target.push(descriptor, open, elsewhere)
+    },
+  }
+  const root = putIndex(source, [
+    putImage(source, 'amd64', ['one', 'two']),
+    putImage(source, 'arm64', ['one', 'three']),
+  ])
+  await copyGraph(root, { source, target: listening, signal: never, mountFrom })
+  const [one, two, three] = [digestOf('one'), digestOf('two'), digestOf('three')]
+  const expected = new Map<string, Elsewhere>([
+    [one, { mountFrom, liesOn: undefined }],
+    [two, { mountFrom, liesOn: one }],
+    [three, { mountFrom, liesOn: one }],
+  ])
+  expect(told).toHaveLength(8)
+  expect(told.map(([digest, elsewhere]) => [digest, elsewhere])).toEqual(
+    told.map(([digest]) => [digest, expected.get(digest)]),
+  )
+})
+
+test('copyGraph asks nobody else for what it brings back', async () => {
+  const [source, target] = [memoryStore(), memoryStore()]
+  const mountFrom = [{ registry: 'ghcr.io', path: 'acme/base' }]
+  const told: (Elsewhere | undefined)[] = []
+  // A lender said that it had lent the layer, and it was not so: the manifest is refused once.
+  let lied = false
+  const listening: Target = {
+    ...target,
+    async push(descriptor, open, elsewhere) {
+      if (descriptor.digest !== digestOf('one')) {
+        if (descriptor.mediaType === MEDIA_TYPE.ociManifest && !(await target.exists(layer))) {
+          throw new MissingContent('CONTENT_REFUSED', 'blob unknown')
+        }
+        return target.push(descriptor, open)
+      }
+      told.push(elsewhere)
+      if (lied) return target.push(descriptor, open)
+      lied = true
+      return 'mounted'
+    },
+  }
+  const root = putImage(source, 'amd64', ['one'])
+  const layer = source.put('one', 'application/vnd.oci.image.layer.v1.tar')
+  await copyGraph(root, { source, target: listening, signal: never, mountFrom })
+  expect(told).toEqual([{ mountFrom, liesOn: undefined }, undefined])
+  expect(await target.exists(root)).toBe(true)
+})

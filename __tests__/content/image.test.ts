@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { checkedOnce } from '../../src/content/checked.ts'
 import { readImage, verifyImage } from '../../src/content/image.ts'
 import type { Descriptor } from '../../src/image/descriptor.ts'
 import { MEDIA_TYPE } from '../../src/image/media-type.ts'
@@ -129,21 +130,24 @@ describe('verifyImage', () => {
     const store = memoryStore()
     const image = await readImage(store, putImage(store, 'amd64', ['one']))
     store.fetched.length = 0
-    await expect(verifyImage(store, image, AbortSignal.abort(new Error('cancelled')))).rejects.toThrow('cancelled')
+    const cancelled = checkedOnce(store, AbortSignal.abort(new Error('cancelled')))
+    await expect(verifyImage(cancelled, image)).rejects.toThrow('cancelled')
     expect(store.fetched).toEqual([])
   })
 
   test('passes what is whole, and names what is not', async () => {
     const store = memoryStore('the layout')
     const image = await readImage(store, putImage(store, 'amd64', ['one', 'two']))
-    await verifyImage(store, image, never)
+    await verifyImage(checkedOnce(store, never), image)
     const layer = image.platforms[0]?.layers[1]
     if (layer === undefined) throw new Error('there is a second layer')
     const wrong = {
       ...store,
       fetch: async (part: Descriptor) => store.fetch(part.digest === layer.digest ? other(store) : part),
     }
-    await expect(verifyImage(wrong, image, never)).rejects.toThrow(`${layer.digest} in the layout holds other bytes`)
+    await expect(verifyImage(checkedOnce(wrong, never), image)).rejects.toThrow(
+      `${layer.digest} in the layout holds other bytes`,
+    )
   })
 })
 

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, symlink, truncate, unlink, writeFile } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { checkedOnce } from '../../src/content/checked.ts'
 import { readImage, verifyImage } from '../../src/content/image.ts'
 import { openLayout } from '../../src/content/oci-layout.ts'
 import { isTar, unpackLayout } from '../../src/content/oci-tar.ts'
@@ -79,7 +80,7 @@ describe('openLayout', () => {
     await damage(blobPath(directory, layer.digest))
     const layout = await openLayout(directory)
     const image = await readImage(layout, await layout.root())
-    await expect(verifyImage(layout, image, new AbortController().signal)).rejects.toMatchObject({
+    await expect(verifyImage(checkedOnce(layout, new AbortController().signal), image)).rejects.toMatchObject({
       code: 'CONTENT_INVALID',
       message: expect.stringContaining(message),
     })
@@ -111,7 +112,7 @@ describe('unpackLayout', () => {
   test('opens as the folder that it was made of', async () => {
     const layout = await openLayout(await unpacked(await sampleTar()))
     const image = await readImage(layout, await layout.root())
-    await verifyImage(layout, image, new AbortController().signal)
+    await verifyImage(checkedOnce(layout, new AbortController().signal), image)
     expect(image.root.descriptor.digest).toBe(sample.root.digest)
   })
 

@@ -1,40 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { deliver, type Journey, moveTags, type TagToMove } from '../../src/content/publish.ts'
+import { deliver, moveTags, type TagToMove } from '../../src/content/publish.ts'
 import { LadingError } from '../../src/error.ts'
 import { admit } from '../../src/image/admitted.ts'
 import type { Descriptor } from '../../src/image/descriptor.ts'
 import { connected, loginAt, openClient } from '../support/client.ts'
-import { type MemoryStore, memoryStore, putImage, putIndex } from '../support/memory-store.ts'
-
-const TAGS: readonly TagToMove[] = [
-  { tag: 'latest', kind: 'moving', before: undefined },
-  { tag: '1.4', kind: 'moving', before: undefined },
-  { tag: '1.4.2', kind: 'fixed', before: undefined },
-]
-
-function journeyFrom(source: MemoryStore, more: Partial<Journey> = {}): Journey & { waits: number[] } {
-  const waits: number[] = []
-  const sleep = async (milliseconds: number) => void waits.push(milliseconds)
-  const signal = new AbortController().signal
-  return { source, signal, now: () => 0, sleep, onFailure: 'abort', waits, ...more }
-}
-
-function sample(): { source: MemoryStore; root: Descriptor } {
-  const source = memoryStore('the layout')
-  return { source, root: putIndex(source, [putImage(source, 'amd64', ['one']), putImage(source, 'arm64', ['two'])]) }
-}
-
-async function publish(targets: readonly MemoryStore[], tags = TAGS, given = sample(), more: Partial<Journey> = {}) {
-  const { source, root } = given
-  const journey = journeyFrom(source, more)
-  const destinations = targets.map((target) => ({ target, tags }))
-  const deliveries = await deliver(admit(root, 'passed'), destinations, journey)
-  const outcomes = await moveTags(admit(root, 'passed'), deliveries, journey)
-  const told = outcomes.map(({ destination, tag, outcome }) => `${destination.target.name}:${tag} ${outcome}`)
-  return { root, deliveries, outcomes, told, waits: journey.waits }
-}
-
-const failing = (code: 'PUSH_DENIED' | 'REGISTRY_BUSY' = 'PUSH_DENIED') => new LadingError(code, 'the registry said no')
+import { memoryStore, putImage } from '../support/memory-store.ts'
+import { failing, journeyFrom, publish, sample, TAGS } from './publishing.ts'
 
 describe('a publish', () => {
   test('writes content, then fixed tags, then moving ones', async () => {
@@ -94,20 +65,6 @@ describe('a publish', () => {
     ])
   })
 
-  test('moves no moving tag when a fixed one could not be written', async () => {
-    const [good, bad] = [memoryStore('good'), memoryStore('bad')]
-    bad.before = (verb) => {
-      if (verb === 'tag') throw failing('REGISTRY_BUSY')
-    }
-    const { told, outcomes } = await publish([good, bad])
-    expect(good.log.filter((line) => line.startsWith('tag'))).toEqual(['tag 1.4.2'])
-    expect(told).toEqual([
-      ...['good:1.4.2 created', 'bad:1.4.2 failed'],
-      ...['good:latest refused', 'good:1.4 refused', 'bad:latest refused', 'bad:1.4 refused'],
-    ])
-    expect(outcomes[2]).toMatchObject({ reason: 'not moved, because bad:1.4.2 could not be written' })
-  })
-
   test('asks nothing of a target whose tags all show the image', async () => {
     const target = memoryStore('here')
     const given = sample()
@@ -117,38 +74,6 @@ describe('a publish', () => {
     const { told, deliveries } = await publish([target], shown(given.root), given)
     expect(told).toEqual(['here:1.4.2 unchanged', 'here:latest unchanged', 'here:1.4 unchanged'])
     expect(deliveries).toMatchObject([{ arrived: true, copied: [] }])
-  })
-
-  test('leaves a tag alone that somebody else has moved to the image meanwhile', async () => {
-    const target = memoryStore('here')
-    const given = sample()
-    target.tags.set('1.4.2', given.root)
-    const { outcomes } = await publish([target], TAGS, given)
-    expect(outcomes[0]).toMatchObject({ tag: '1.4.2', outcome: 'unchanged', before: given.root.digest })
-    expect(target.log).not.toContain('tag 1.4.2')
-  })
-
-  test('tells what a tag really showed, and not what was planned', async () => {
-    const target = memoryStore('here')
-    const other = target.put('somebody else’s image', 'application/vnd.oci.image.manifest.v1+json')
-    target.tags.set('latest', other)
-    const { outcomes } = await publish([target])
-    expect(outcomes.find(({ tag }) => tag === 'latest')).toMatchObject({ outcome: 'moved', before: other.digest })
-  })
-
-  test('asks again when a registry shows the old digest for a moment', async () => {
-    const target = memoryStore('here')
-    const late = lagging(target, 2)
-    const { told, waits } = await publish([late], TAGS.slice(2))
-    expect(told).toEqual(['here:1.4.2 created'])
-    expect(waits).toEqual([250, 750])
-  })
-
-  test('fails a tag whose read-back never shows the image', async () => {
-    const target = memoryStore('here')
-    const { outcomes, waits } = await publish([lagging(target, 100)], TAGS.slice(2))
-    expect(outcomes).toMatchObject([{ outcome: 'failed', error: { code: 'DIGEST_MISMATCH' }, found: undefined }])
-    expect(waits).toEqual([250, 750, 2000])
   })
 
   test('begins no tag when the step was cancelled before', async () => {
@@ -161,16 +86,6 @@ describe('a publish', () => {
       code: 'CANCELLED',
     })
     expect(target.log.filter((line) => line.startsWith('tag'))).toEqual([])
-  })
-
-  test('finishes the tags it has begun when the step is cancelled among them', async () => {
-    const target = memoryStore('here')
-    const cancel = new AbortController()
-    target.before = (verb) => {
-      if (verb === 'tag') cancel.abort(new LadingError('CANCELLED', 'the step was cancelled'))
-    }
-    const { told } = await publish([target], TAGS, sample(), { signal: cancel.signal })
-    expect(told.every((line) => line.endsWith('created'))).toBe(true)
   })
 
   test('reports every piece that arrived', async () => {
@@ -254,22 +169,4 @@ describe('a publish over HTTP', () => {
 
 function shown(root: Descriptor): readonly TagToMove[] {
   return TAGS.map((tag) => ({ ...tag, before: root.digest }))
-}
-
-/** A store whose tags show up only after so many looks at them. */
-function lagging(store: MemoryStore, looks: number): MemoryStore {
-  let left = looks
-  let written = false
-  return {
-    ...store,
-    async tag(manifest, tag) {
-      await store.tag(manifest, tag)
-      written = true
-    },
-    async resolve(tagOrDigest) {
-      if (!written || tagOrDigest.includes(':')) return store.resolve(tagOrDigest)
-      left -= 1
-      return left >= 0 ? undefined : store.resolve(tagOrDigest)
-    },
-  }
 }

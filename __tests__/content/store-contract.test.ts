@@ -6,6 +6,7 @@ import { copyGraph } from '../../src/content/copy.ts'
 import { openLayout } from '../../src/content/oci-layout.ts'
 import { type Client, openClient } from '../support/client.ts'
 import { memoryStore } from '../support/memory-store.ts'
+import type { Rules } from '../support/registry/rules.ts'
 import { type InProcessRegistry, startRegistry } from '../support/registry/server.ts'
 import { writeSampleLayout } from '../support/sample-layout.ts'
 import { testStoreContract } from '../support/store-contract.ts'
@@ -14,18 +15,23 @@ describe('a store in memory', () => {
   testStoreContract({
     async open(name) {
       const store = memoryStore(name)
+      store.takesAtOnce = (tags) => tags
       return { source: store, target: store }
     },
     checksReferences: false,
     mounts: false,
+    tagsAtOnce: true,
   })
 })
 
-describe('the in-process registry', () => {
+describe.each([
+  ['as most are', {}],
+  ['that takes several tags at once', { multiTag: true, apiVersion: 'root' }],
+] as const)('the in-process registry %s', (_, rules: Rules) => {
   let registry: InProcessRegistry
   let client: Client
   beforeAll(async () => {
-    registry = await startRegistry()
+    registry = await startRegistry(rules)
     client = openClient()
   })
   afterAll(async () => {
@@ -40,6 +46,7 @@ describe('the in-process registry', () => {
     },
     checksReferences: true,
     mounts: true,
+    tagsAtOnce: rules.multiTag === true,
   })
 })
 

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Credential, Login, RegistrySettings } from '../../src/access.ts'
 import type { Remote } from '../../src/edges.ts'
@@ -21,6 +22,8 @@ export type ClientOptions = {
   readonly signal?: AbortSignal
   /** Shorter than those of the action. */
   readonly limits?: Partial<TimeLimits>
+  /** What a name's addresses are said to be. */
+  readonly lookup?: LookupFunction
   /** Where names lead that are not their own address. */
   readonly address?: (registry: string) => URL | undefined
   /** Put around the wire, to look at what really goes out. */
@@ -52,6 +55,7 @@ export function openClient(options: ClientOptions = {}): Client {
     settings: (host) => hostSettings(settings, host),
     connections: 20,
     limits: options.limits ?? {},
+    ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
   })
   const remote = openRegistries({
     logins: options.logins ?? [],

@@ -9,12 +9,14 @@ import { MEDIA_TYPE } from '../../src/image/media-type.ts'
 /** A store in a `Map`: source and target at once, with a log of what was done to it. */
 export type MemoryStore = Source &
   Target & {
-    /** every write in order: `push layer`, `push config`, `push index`, `tag 1.4` */
+    /** every write in order: `push layer`, `push config`, `push index`, `tag 1.4`; `tag 1.4 latest` is one for both */
     readonly log: string[]
     readonly fetched: Digest[]
     readonly tags: Map<string, Descriptor>
     /** Puts bytes there without a word in the log. */
     put(bytes: string | Uint8Array, mediaType: string, more?: Partial<Descriptor>): Descriptor
+    /** Which of several tags it takes at once. Default: none, as most registries. */
+    takesAtOnce: (tags: readonly string[]) => readonly string[]
     /** Something to do before the next calls, for faults. */
     before: (verb: 'exists' | 'push' | 'tag' | 'resolve', subject: string) => void | Promise<void>
   }
@@ -27,6 +29,7 @@ export function memoryStore(name = 'memory'): MemoryStore {
     log: [],
     fetched: [],
     tags,
+    takesAtOnce: () => [],
     before: () => undefined,
     put(bytes, mediaType, more = {}) {
       const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
@@ -65,6 +68,12 @@ export function memoryStore(name = 'memory'): MemoryStore {
         throw new LadingError('CONTENT_REFUSED', `${name} does not have the manifest`)
       tags.set(tag, manifest.descriptor)
       store.log.push(`tag ${tag}`)
+    },
+    async tagAtOnce(manifest, asked) {
+      const taken = store.takesAtOnce(asked)
+      for (const tag of taken) tags.set(tag, manifest.descriptor)
+      if (taken.length > 0) store.log.push(`tag ${taken.join(' ')}`)
+      return taken
     },
   }
   return store

@@ -286,12 +286,22 @@ describe('putting a manifest', () => {
 
   it.each([
     [true, 'a, b', ['1.0', 'a', 'b']],
+    [/^b/, 'b', ['1.0', 'b']],
     [false, null, ['1.0']],
   ])('several tags at once: multiTag %s', async (multiTag, header, tags) => {
     const registry = await seeded({ multiTag })
     const response = await putManifest(registry, `${digest(imageBytes)}?tag=a&tag=b`, imageBytes)
     expect([response.status, response.headers.get('oci-tag')]).toEqual([201, header])
     expect([...(registry.repositories.get('team/app')?.tags.keys() ?? [])]).toEqual(tags)
+  })
+
+  it.each([
+    ['everywhere', ['registry/2.0', 'registry/2.0']],
+    ['root', ['registry/2.0', null]],
+  ] as const)('names its API %s', async (apiVersion, named) => {
+    const registry = await seeded({ apiVersion })
+    const answers = await Promise.all(['/v2/', '/v2/team/app/manifests/1.0'].map((path) => ask(registry, 'HEAD', path)))
+    expect(answers.map(({ headers }) => headers.get('docker-distribution-api-version'))).toEqual(named)
   })
 
   it('does not move an immutable tag', async () => {

@@ -18,6 +18,8 @@ export type Stores = {
   readonly checksReferences: boolean
   /** whether two places of it share their blobs */
   readonly mounts: boolean
+  /** whether it takes several tags in one request. Default: no */
+  readonly tagsAtOnce?: boolean
 }
 
 const LAYER = 'application/vnd.oci.image.layer.v1.tar'
@@ -49,6 +51,18 @@ function testNames(stores: Stores): void {
       expect(await target.resolve('1.0')).toMatchObject({ mediaType: image.mediaType, digest: image.digest })
     }
     expect(await source.resolve(one.digest)).toMatchObject({ digest: one.digest })
+  })
+
+  test('several tags at once show the manifest as far as they are said to', async () => {
+    const { source, target } = await stores.open('several')
+    const origin = memoryStore()
+    const image = putImage(origin, 'amd64', ['one'])
+    await copyGraph(image, { source: origin, target, signal: never })
+    const asked = ['1.0', '1', 'latest']
+    const taken = await target.tagAtOnce(parseManifest(image, await bytesIn(origin, image)), asked)
+    const shown = await Promise.all(asked.map(async (tag) => (await source.resolve(tag))?.digest))
+    expect(shown).toEqual(asked.map((tag) => (taken.includes(tag) ? image.digest : undefined)))
+    expect(taken).toEqual(stores.tagsAtOnce === true ? asked : [])
   })
 }
 

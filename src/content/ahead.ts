@@ -9,7 +9,8 @@ export async function lookAhead(image: Image, targets: readonly Target[]): Promi
   await Promise.allSettled(targets.map((target) => askAll(image, target)))
 }
 
+/** The root is not asked for: targets whose tags show it are complete, and in the others it comes last anyway. */
 async function askAll({ root, content }: Image, target: Target): Promise<void> {
-  if (await target.exists(root.descriptor)) return
-  await Promise.allSettled(content.map((descriptor) => target.exists(descriptor)))
+  const parts = content.filter(({ digest }) => digest !== root.descriptor.digest)
+  await Promise.allSettled(parts.map((descriptor) => target.exists(descriptor)))
 }

@@ -1,8 +1,9 @@
 import type { Descriptor } from '../image/descriptor.ts'
 import type { Digest } from '../image/digest.ts'
 import { children, MANIFEST_LIMIT, parseManifest } from '../image/manifest.ts'
-import { isManifest } from '../image/media-type.ts'
-import { type Arrival, MissingContent, type Source, type Target } from './store.ts'
+import { isLayer, isManifest } from '../image/media-type.ts'
+import type { Repository } from '../image/reference.ts'
+import { type Arrival, type Elsewhere, MissingContent, type Source, type Target } from './store.ts'
 import { readVerified } from './verify.ts'
 
 /** What became of one piece of content. What lies below a `present` manifest was not looked at: it is there. */
@@ -13,6 +14,10 @@ export type Route = {
   readonly target: Target
   /** Once aborted, nothing new is begun. */
   readonly signal: AbortSignal
+  /** repositories that may have layers of this already, likeliest first; a target of the same registry can ask them */
+  readonly mountFrom?: readonly Repository[]
+  /** The root is known to be missing, so it is not asked for. */
+  readonly rootIsMissing?: true
   /** called as each piece has arrived */
   readonly onCopied?: (copied: Copied) => void
 }
@@ -25,27 +30,38 @@ export async function copyGraph(root: Descriptor, route: Route): Promise<readonl
   const begun = new Map<Digest, Promise<Copied>>()
   let failed = false
 
-  function copyOnce(node: Descriptor): Promise<Copied> {
-    const running = begun.get(node.digest) ?? copyNode(node).catch(stopTheRest)
+  function copyOnce(node: Descriptor, elsewhere?: Elsewhere): Promise<Copied> {
+    const running = begun.get(node.digest) ?? copyNode(node, elsewhere).catch(stopTheRest)
     begun.set(node.digest, running)
     return running
   }
 
-  async function copyNode(node: Descriptor): Promise<Copied> {
+  async function copyNode(node: Descriptor, elsewhere?: Elsewhere): Promise<Copied> {
     goOn()
-    if (await route.target.exists(node)) return arrived({ descriptor: node, status: 'present' })
-    if (isManifest(node.mediaType)) await settled((await childrenOf(node, route.source)).map(copyOnce))
+    const isMissing = route.rootIsMissing === true && node.digest === root.digest
+    if (!isMissing && (await route.target.exists(node))) return arrived({ descriptor: node, status: 'present' })
+    if (isManifest(node.mediaType)) {
+      const parts = await childrenOf(node, route.source)
+      await settled(parts.map((part, at) => copyOnce(part, elsewhereOf(part, parts[at - 1]))))
+    }
     goOn()
-    return pushWhole(node)
+    return pushWhole(node, elsewhere)
+  }
+
+  /** Configurations are of this image alone, and attestations too: other repositories are asked for layers. */
+  function elsewhereOf(part: Descriptor, before: Descriptor | undefined): Elsewhere | undefined {
+    const { mountFrom = [] } = route
+    if (mountFrom.length === 0 || !isLayer(part.mediaType)) return undefined
+    return { mountFrom, liesOn: before !== undefined && isLayer(before.mediaType) ? before.digest : undefined }
   }
 
   /**
    * Registries lose what they said they had: to a garbage collection (cloudfoundry/korifi#2381), or because they said it
    * too early (agent-glovebox#4055). They notice at the manifest; then what is really missing is brought, once.
    */
-  async function pushWhole(node: Descriptor): Promise<Copied> {
+  async function pushWhole(node: Descriptor, elsewhere: Elsewhere | undefined): Promise<Copied> {
     try {
-      return await push(node)
+      return await push(node, elsewhere)
     } catch (error) {
       if (!(error instanceof MissingContent)) throw error
       await repair(node)
@@ -65,8 +81,9 @@ export async function copyGraph(root: Descriptor, route: Route): Promise<readonl
     return push(part)
   }
 
-  async function push(node: Descriptor): Promise<Copied> {
-    const status = await route.target.push(node, () => route.source.fetch(node))
+  // Without `elsewhere` for what is brought back: that somebody else was said to have it may be what was wrong.
+  async function push(node: Descriptor, elsewhere?: Elsewhere): Promise<Copied> {
+    const status = await route.target.push(node, () => route.source.fetch(node), elsewhere)
     return arrived({ descriptor: node, status })
   }
 

@@ -12,8 +12,11 @@ import {
 } from '../image/manifest.ts'
 import { isLayer, isManifest } from '../image/media-type.ts'
 import { formatPlatform, isUnknown } from '../image/platform.ts'
+import type { Repository } from '../image/reference.ts'
+import { readBases } from './bases.ts'
+import type { CheckedSource } from './checked.ts'
 import type { Source } from './store.ts'
-import { readVerified, verify } from './verify.ts'
+import { readVerified } from './verify.ts'
 
 /** A whole image as its manifests tell it: every piece once, and the platforms it runs on. */
 export type Image = {
@@ -21,6 +24,8 @@ export type Image = {
   /** manifests, configs and layers, each distinct one once, the root included */
   readonly content: readonly Descriptor[]
   readonly platforms: readonly PlatformImage[]
+  /** where the images live that this one says it is built on, likeliest first */
+  readonly bases: readonly Repository[]
 }
 
 /** One platform of an image. */
@@ -45,6 +50,7 @@ const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
  */
 export async function readImage(source: Source, descriptor: Descriptor): Promise<Image> {
   const content = new Map<Digest, Descriptor>()
+  const manifests: Manifest[] = []
   const platforms: PlatformImage[] = []
 
   async function visit(node: Descriptor): Promise<void> {
@@ -53,6 +59,7 @@ export async function readImage(source: Source, descriptor: Descriptor): Promise
     content.set(node.digest, node)
     if (!isManifest(node.mediaType)) return
     const manifest = await readManifest(source, node)
+    manifests.push(manifest)
     for (const child of children(manifest)) await visit(child)
     const platform = manifest.kind === 'image' ? await platformOf(source, manifest) : undefined
     if (platform !== undefined) platforms.push(platform)
@@ -62,7 +69,8 @@ export async function readImage(source: Source, descriptor: Descriptor): Promise
   if (platforms.length === 0) {
     throw new LadingError('CONTENT_INVALID', `${descriptor.digest} in ${source.name} holds no image that could be run`)
   }
-  return { root: await readManifest(source, descriptor), content: [...content.values()], platforms }
+  const bases = await readBases(source, manifests)
+  return { root: await readManifest(source, descriptor), content: [...content.values()], platforms, bases }
 }
 
 /** A manifest that hides behind a layer of the same bytes would travel, and nobody would have looked at it. */
@@ -72,11 +80,8 @@ function sameKind(seen: Descriptor, again: Descriptor): void {
 }
 
 /** Checks every byte of an image against its digest. A scanner does not do it, so it comes before the scan. */
-export async function verifyImage(source: Source, image: Image, signal: AbortSignal): Promise<void> {
-  for (const part of image.content) {
-    signal.throwIfAborted()
-    await verify(part, await source.fetch(part), source.name)
-  }
+export async function verifyImage(source: CheckedSource, image: Image): Promise<void> {
+  for (const part of image.content) await source.check(part)
 }
 
 /** A manifest of a source, its bytes checked. */

@@ -3,8 +3,10 @@ import type { Admitted } from '../image/admitted.ts'
 import type { Digest } from '../image/digest.ts'
 import { shortDigest } from '../image/digest.ts'
 import type { Manifest } from '../image/manifest.ts'
+import type { Repository } from '../image/reference.ts'
 import { type Copied, copyGraph } from './copy.ts'
 import { readManifest } from './image.ts'
+import { lookAgain } from './shows-late.ts'
 import type { Source, Target } from './store.ts'
 
 /** A tag that is to show the image. A fixed one names this image for ever, a moving one follows releases. */
@@ -41,6 +43,8 @@ export type Journey = {
   readonly sleep: (milliseconds: number) => Promise<void>
   /** when a destination is not reached: tag nothing anywhere, or complete the others */
   readonly onFailure: 'abort' | 'continue'
+  /** repositories that may have layers of the image already, likeliest first */
+  readonly mountFrom?: readonly Repository[]
   readonly onCopied?: (target: Target, copied: Copied) => void
 }
 
@@ -55,8 +59,8 @@ export function deliver(
 
 /**
  * Moves the tags: the second half. Only when all content is everywhere, fixed tags before moving ones, and each is
- * read back. Each is written by a request of its own, which every registry takes, so a failure between them is reported
- * tag by tag.
+ * read back. Tags of one kind are written at once where a target takes that; a failure is reported tag by tag all the
+ * same, and what was written in spite of one is reported as written.
  */
 export async function moveTags(
   image: Admitted,
@@ -92,27 +96,31 @@ function groupsOf(
  */
 async function moveGroup(all: readonly Tag[], root: Manifest, journey: Journey): Promise<readonly TagOutcome[]> {
   const looked = await Promise.all(all.map((tag) => lookBefore(tag, root)))
-  const fixed = await Promise.all(looked.filter(isFixed).map((tag) => write(tag, root)))
+  const fixed = await Promise.all(writeEach(looked.filter(isFixed), root))
   const broken = fixed.find((tag) => tag.outcome === 'failed')
   // A moving tag says “this is the newest”: that must not be said of a release that is not complete.
-  const moving = looked.filter((tag) => !isFixed(tag))
-  const move = (tag: Step) => (broken === undefined ? write(tag, root) : heldBack(tag, broken))
+  const rest = looked.filter((tag) => !isFixed(tag))
+  const moving = broken === undefined ? writeEach(rest, root) : rest.map((tag) => heldBack(tag, broken))
   return Promise.all([
     ...fixed.map((tag) => confirm(tag, root, journey)),
-    ...moving.map(async (tag) => confirm(await move(tag), root, journey)),
+    ...moving.map(async (tag) => confirm(await tag, root, journey)),
   ])
-}
-
-/** A tag on its way: what is settled already, what is still to be written, and what is to be read back. */
-type Step = TagOutcome | (Tag & { readonly outcome: 'open' }) | (Tag & { readonly outcome: 'written' })
-
-function isFixed({ kind }: Step): boolean {
-  return kind === 'fixed'
 }
 
 type Tag = TagToMove & { readonly destination: Destination }
 
-function heldBack(tag: Step, broken: Step): Step {
+/** A tag after the look at it: settled already, or still to be written. */
+type Looked = TagOutcome | Open
+type Open = Tag & { readonly outcome: 'open' }
+
+/** A tag after the writing: settled, or to be read back. */
+type Written = TagOutcome | (Tag & { readonly outcome: 'written' })
+
+function isFixed({ kind }: TagToMove): boolean {
+  return kind === 'fixed'
+}
+
+function heldBack(tag: Looked, broken: Tag): TagOutcome {
   if (tag.outcome !== 'open') return tag
   const reason = `not moved, because ${broken.destination.target.name}:${broken.tag} could not be written`
   return { ...tag, outcome: 'refused', reason }
@@ -122,8 +130,8 @@ async function deliverTo(destination: Destination, image: Admitted, journey: Jou
   const begin = journey.now()
   const elapsed = () => Math.round(journey.now() - begin)
   const { target, tags } = destination
-  // All tags show the image already: a registry keeps what its tags name, so there is nothing to look for.
-  if (tags.length > 0 && tags.every((tag) => tag.before === image.digest)) {
+  // A tag shows the image already: a registry keeps what its tags name, so there is nothing to look for.
+  if (tags.some((tag) => tag.before === image.digest)) {
     return { destination, arrived: true, copied: [], milliseconds: 0 }
   }
   const copied: Copied[] = []
@@ -132,7 +140,8 @@ async function deliverTo(destination: Destination, image: Admitted, journey: Jou
     journey.onCopied?.(target, piece)
   }
   try {
-    await copyGraph(image, { source: journey.source, target, signal: journey.signal, onCopied })
+    const { source, signal, mountFrom = [] } = journey
+    await copyGraph(image, { source, target, signal, mountFrom, rootIsMissing: true, onCopied })
     return { destination, arrived: true, copied, milliseconds: elapsed() }
   } catch (thrown) {
     return { destination, arrived: false, error: asLadingError(thrown), copied, milliseconds: elapsed() }
@@ -144,57 +153,68 @@ function tagsOf(destination: Destination): readonly Tag[] {
 }
 
 /** Looks once more right before writing. What already shows the image is left alone, whoever wrote it. */
-async function lookBefore(tag: Tag, root: Manifest): Promise<Step> {
+async function lookBefore(tag: Tag, root: Manifest): Promise<Looked> {
   const { digest } = root.descriptor
   if (tag.before === digest) return { ...tag, outcome: 'unchanged' }
-  return attempt(tag, async () => {
-    const before = (await tag.destination.target.resolve(tag.tag))?.digest
+  try {
+    const before = await shownBy(tag)
     return { ...tag, before, outcome: before === digest ? 'unchanged' : 'open' }
+  } catch (thrown) {
+    return { ...tag, outcome: 'failed', error: asLadingError(thrown), found: tag.before }
+  }
+}
+
+/** Writes what is open, the tags of one destination at once as far as its target takes that, the others one by one. */
+function writeEach(tags: readonly Looked[], root: Manifest): readonly Promise<Written>[] {
+  const open = tags.filter((tag) => tag.outcome === 'open')
+  const atOnce = new Map<Destination, Promise<readonly string[]>>()
+  for (const [destination, own] of Map.groupBy(open, (tag) => tag.destination)) {
+    const names = own.map(({ tag }) => tag)
+    atOnce.set(destination, destination.target.tagAtOnce(root, names))
+  }
+  return tags.map(async (tag): Promise<Written> => {
+    if (tag.outcome !== 'open') return tag
+    const taken = await atOnce.get(tag.destination)
+    return taken?.includes(tag.tag) ? { ...tag, outcome: 'written' } : write(tag, root)
   })
 }
 
-async function write(tag: Step, root: Manifest): Promise<Step> {
-  if (tag.outcome !== 'open') return tag
-  return attempt(tag, async () => {
+/**
+ * A failure does not mean that nothing was written: a proxy may have given up waiting (504), or the request for several
+ * tags was carried out and its answer lost. What the tag shows decides.
+ */
+async function write(tag: Open, root: Manifest): Promise<Written> {
+  try {
     await tag.destination.target.tag(root, tag.tag)
     return { ...tag, outcome: 'written' }
-  })
+  } catch (thrown) {
+    const error = asLadingError(thrown)
+    const found = await shownBy(tag).catch(() => tag.before)
+    // Who says that it stored other bytes is not believed a moment later.
+    const isWritten = found === root.descriptor.digest && error.code !== 'DIGEST_MISMATCH'
+    return isWritten ? { ...tag, outcome: 'written' } : { ...tag, outcome: 'failed', error, found }
+  }
 }
 
 /** Every tag that was written is read back. */
-async function confirm(tag: Step, root: Manifest, journey: Journey): Promise<TagOutcome> {
+async function confirm(tag: Written, root: Manifest, journey: Journey): Promise<TagOutcome> {
+  if (tag.outcome !== 'written') return tag
   const { digest } = root.descriptor
-  // Nothing is open any more: whatever was is written, held back or failed.
-  if (tag.outcome !== 'written' && tag.outcome !== 'open') return tag
-  const outcome = tag.before === undefined ? 'created' : 'moved'
   try {
-    const found = await readBack(tag, digest, journey)
-    if (found === digest) return { ...tag, outcome }
+    const found = await lookAgain(
+      () => shownBy(tag),
+      (shown) => shown === digest,
+      journey.sleep,
+    )
+    if (found === digest) return { ...tag, outcome: tag.before === undefined ? 'created' : 'moved' }
     return { ...tag, outcome: 'failed', error: mismatch(tag, digest, found), found }
   } catch (thrown) {
     return { ...tag, outcome: 'failed', error: asLadingError(thrown), found: undefined }
   }
 }
 
-async function attempt(tag: Tag, work: () => Promise<Step>): Promise<Step> {
-  try {
-    return await work()
-  } catch (thrown) {
-    return { ...tag, outcome: 'failed', error: asLadingError(thrown), found: tag.before }
-  }
-}
-
-/** Some registries answer with the old digest for a moment (NVIDIA/NVSentinel#228), so a wrong answer is asked again. */
-const READ_BACK_WAITS = [250, 750, 2000]
-
-async function readBack(tag: Tag, digest: Digest, journey: Journey): Promise<Digest | undefined> {
-  let found = (await tag.destination.target.resolve(tag.tag))?.digest
-  for (const wait of READ_BACK_WAITS) {
-    if (found === digest) return found
-    await journey.sleep(wait)
-    found = (await tag.destination.target.resolve(tag.tag))?.digest
-  }
-  return found
+async function shownBy({ destination, tag }: Tag): Promise<Digest | undefined> {
+  return (await destination.target.resolve(tag))?.digest
 }
 
 function mismatch(tag: Tag, wanted: Digest, found: Digest | undefined): LadingError {

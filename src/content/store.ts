@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream'
 import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
+import type { Digest } from '../image/digest.ts'
 import type { Manifest } from '../image/manifest.ts'
+import type { Repository } from '../image/reference.ts'
 
 /** Somewhere that content comes from: a layout on disk, a registry's repository, a memory store. */
 export type Source = {
@@ -19,6 +21,14 @@ export type Arrival = 'uploaded' | 'mounted' | 'present'
 /** A target refused a manifest because something that it points at is not there, whatever was said before. */
 export class MissingContent extends LadingError {}
 
+/** Where a layer may be already, for a target that can take it over from there. */
+export type Elsewhere = {
+  /** likeliest first; those of other registries are of no use to a target */
+  readonly mountFrom: readonly Repository[]
+  /** The layer right below. What an image is built on comes first in its list of layers. */
+  readonly liesOn: Digest | undefined
+}
+
 /** Somewhere that content goes to. */
 export type Target = {
   readonly name: string
@@ -31,9 +41,14 @@ export type Target = {
    * Brings content there by its digest. `open` is called once for each attempt, so that a failed one is repeated
    * from the start. A manifest must come after everything it points at; `MissingContent` says that it did not.
    */
-  push(descriptor: Descriptor, open: () => Promise<Readable>): Promise<Arrival>
+  push(descriptor: Descriptor, open: () => Promise<Readable>, elsewhere?: Elsewhere): Promise<Arrival>
   /** Points a tag at a manifest that is there already. */
   tag(manifest: Manifest, tag: string): Promise<void>
+  /**
+   * Points several tags at it by one request where the target takes that, and names those that it says it has moved: all,
+   * some or none. Does not throw: what it leaves is for `tag`, which also tells why not.
+   */
+  tagAtOnce(manifest: Manifest, tags: readonly string[]): Promise<readonly string[]>
   /** What a tag points at now, as the target itself says; for the look before a write and the read-back after it. */
   resolve(tagOrDigest: string): Promise<Descriptor | undefined>
 }

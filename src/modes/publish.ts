@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { buildImage } from '../build/build.ts'
 import { chooseBuilder } from '../build/builder.ts'
 import { lookAhead } from '../content/ahead.ts'
+import { type CheckedSource, checkedOnce } from '../content/checked.ts'
 import { type Image, readImage, verifyImage } from '../content/image.ts'
 import { type Delivery, type Destination, deliver, moveTags } from '../content/publish.ts'
 import type { Layout } from '../content/store.ts'
@@ -41,22 +42,23 @@ export async function publish(run: Run): Promise<Report> {
 async function story(run: Run): Promise<void> {
   const { request, facts, edges } = run
   const names = name(run)
-  const finished = await openFinished(run)
-  // Only the bytes of a finished layout are there already: they are checked while registries answer.
-  const verifying = finished === undefined ? undefined : begun(verifyWhole(run, finished))
+  const given = await openGiven(run)
   const plan = await run.phase('check', (say) => look(run, names, say))
   for (const line of printPlan(plan, facts.digest)) edges.reporter.info(line)
   if (isDone(plan, facts.digest)) return nothingToDo(run, plan)
 
-  const layout = finished ?? (await run.phase('build', (say) => build(run, say)))
-  const image = await run.phase('verify', (say) => verify(verifying ?? verifyWhole(run, layout), say))
+  const layout = 'layout' in given ? given.layout : await run.phase('build', (say) => build(run, given.request, say))
+  const source = checkedOnce(layout, AbortSignal.any([edges.signal, run.over.signal]))
+  const image = await readWhole(run, layout)
+  // Asked while this machine reads and scans; trouble shows when it matters.
   const ahead = lookAhead(image, plan.push.push ? unfinished(run, plan) : [])
+  await run.phase('verify', (say) => verify(run, plan, { source, image }, say))
   const verdict = await run.phase('scan', (say) => gate(run, { layout, image }, say))
   const admitted = admittedBy(verdict, run)
   if (!plan.push.push || request.dryRun) return stopBeforeWriting(run, plan)
 
   await ahead
-  const cargo = { admitted, layout, image }
+  const cargo = { admitted, source, image }
   const deliveries = await run.phase('upload', (say) => upload(run, plan, cargo, say))
   await run.phase('tags', (say) => tag(run, cargo, deliveries, say))
   edges.reporter.info(`${facts.result === 'published' ? 'Published' : 'Unchanged:'} ${admitted.digest}`)
@@ -82,22 +84,18 @@ function labels({ request, environment, edges }: Run, { version }: Names): Reado
   return labelsOf({ about, source, version, revision, created, own: request.labels })
 }
 
+/** Where the image comes from: a layout that is there, or a build that is to be done. */
+type Given = { readonly layout: Layout } | { readonly request: BuildRequest }
+
 /** A layout that somebody else built is known before anything is asked. */
-async function openFinished({ request, edges, facts }: Run): Promise<Layout | undefined> {
-  if (request.origin.kind === 'build') return undefined
-  const layout = await edges.stores.layout(request.origin.path)
+async function openGiven({ request: { origin }, edges, facts }: Run): Promise<Given> {
+  if (origin.kind === 'build') return { request: origin }
+  const layout = await edges.stores.layout(origin.path)
   facts.digest = (await layout.root()).digest
-  return layout
+  return { layout }
 }
 
-async function build(run: Run, say: Say): Promise<Layout> {
-  const { origin } = run.request
-  // A finished layout is open already; this is what the types cannot know.
-  if (origin.kind === 'layout') return run.edges.stores.layout(origin.path)
-  return buildLayout(run, origin, say)
-}
-
-async function buildLayout({ edges, facts, bases }: Run, origin: BuildRequest, say: Say): Promise<Layout> {
+async function build({ edges, facts, bases }: Run, origin: BuildRequest, say: Say): Promise<Layout> {
   const { exec, clock, scratch, reporter } = edges
   const env = await edges.docker()
   const builder = await chooseBuilder(origin, { exec, env, scratch, reporter, bases })
@@ -109,8 +107,8 @@ async function buildLayout({ edges, facts, bases }: Run, origin: BuildRequest, s
   return edges.stores.layout(directory)
 }
 
-/** Reads the image whole and checks every byte: a scanner does not do that, and a registry only sees what is sent. */
-async function verifyWhole({ edges, facts, over }: Run, layout: Layout): Promise<Image> {
+/** Reads all of the image but its layers. */
+async function readWhole({ facts }: Run, layout: Layout): Promise<Image> {
   const image = await readImage(layout, await layout.root())
   facts.digest = image.root.descriptor.digest
   facts.platforms = image.platforms.map(({ platform, manifest, bytes }) => ({
@@ -118,21 +116,21 @@ async function verifyWhole({ edges, facts, over }: Run, layout: Layout): Promise
     digest: manifest.digest,
     bytes,
   }))
-  await verifyImage(layout, image, AbortSignal.any([edges.signal, over.signal]))
   return image
 }
 
-async function verify(verifying: Promise<Image>, say: Say): Promise<Image> {
-  const image = await verifying
+type Readings = { readonly source: CheckedSource; readonly image: Image }
+
+/**
+ * Checks every byte: a scanner does not do that, and a registry only sees what is sent. Without a scan, what is sent is
+ * all that counts, and it is checked on its way.
+ */
+async function verify({ request }: Run, plan: PublishPlan, { source, image }: Readings, say: Say): Promise<void> {
+  const isOnTheWay = request.gate.scan === 'off' && plan.push.push && !request.dryRun
+  if (!isOnTheWay) await verifyImage(source, image)
   const { platforms, content } = image
-  say(`${count(platforms.length, 'platform')}, ${count(content.length, 'piece')} of content, each what its digest says`)
-  return image
-}
-
-/** Work whose failure is told by whoever waits for it; until then it must not count as unhandled. */
-function begun<T>(work: Promise<T>): Promise<T> {
-  work.catch(() => undefined)
-  return work
+  const how = isOnTheWay ? 'what is sent is checked on its way' : 'each what its digest says'
+  say(`${count(platforms.length, 'platform')}, ${count(content.length, 'piece')} of content, ${how}`)
 }
 
 type Scanned = { readonly layout: Layout; readonly image: Image }
@@ -157,7 +155,7 @@ function admittedBy(verdict: Verdict, { request, facts }: Run): Admitted {
   throw refusalError(verdict, request.gate)
 }
 
-type Cargo = { readonly admitted: Admitted; readonly layout: Layout; readonly image: Image }
+type Cargo = { readonly admitted: Admitted; readonly source: CheckedSource; readonly image: Image }
 
 /** Content everywhere, each registry for itself and all at once. */
 async function upload(run: Run, plan: PublishPlan, cargo: Cargo, say: Say): Promise<readonly Delivery[]> {
@@ -167,7 +165,10 @@ async function upload(run: Run, plan: PublishPlan, cargo: Cargo, say: Say): Prom
     tags: plan.references.filter((reference) => isIn(reference, repository)).map(toMove),
   }))
   const reached = destinations.filter(({ target }) => !run.lost.has(target.name))
-  const delivered = await deliver(cargo.admitted, reached, journey(run, cargo.layout))
+  const delivered = await deliver(cargo.admitted, reached, {
+    ...journey(run, cargo.source),
+    mountFrom: cargo.image.bases,
+  })
   const deliveries = [...delivered, ...destinations.flatMap((destination) => givenUp(destination, run))]
   facts.registries = registryReports(deliveries, cargo.image, (target) => trafficOf(run, target.name))
   for (const registry of facts.registries) edges.reporter.info(trafficLine(registry))
@@ -184,8 +185,8 @@ function givenUp(destination: Destination, { lost }: Run): readonly Delivery[] {
 /** Tags last. Throws when one that should show the image does not. */
 async function tag(run: Run, cargo: Cargo, deliveries: readonly Delivery[], say: Say): Promise<void> {
   const { facts } = run
-  const { admitted, layout, image } = cargo
-  const outcomes = await moveTags(admitted, deliveries, journey(run, layout))
+  const { admitted, source, image } = cargo
+  const outcomes = await moveTags(admitted, deliveries, journey(run, source))
   // In the order of `tags`, not in that of writing: people read the two side by side.
   const order = new Map((facts.tags ?? []).map((reference, index) => [reference, index]))
   facts.references = tagReports(outcomes, admitted.digest).toSorted(
@@ -220,7 +221,7 @@ function unfinished({ request, edges, facts }: Run, plan: PublishPlan): readonly
   return open.map((image) => edges.stores.remote(image, 'push'))
 }
 
-function journey({ edges, request }: Run, source: Layout) {
+function journey({ edges, request }: Run, source: CheckedSource) {
   const onFailure = request.onRegistryFailure
   return { source, onFailure, signal: edges.signal, now: () => performance.now(), sleep: edges.clock.sleep }
 }

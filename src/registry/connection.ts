@@ -5,13 +5,14 @@ import { DOCKER_HUB, isLoopback } from '../image/reference.ts'
 import { type Limit, limitTo } from '../net/limit.ts'
 import { narrowing } from '../net/narrowing.ts'
 import { discard } from '../net/read.ts'
-import { withRedirects } from '../net/redirect.ts'
+import { isSameOrigin, withRedirects } from '../net/redirect.ts'
 import { withRetry } from '../net/retry.ts'
 import type { Send } from '../net/send.ts'
 import { withTrace } from '../net/trace.ts'
 import { type Authorizer, authorizer } from './authorize.ts'
 import { judge } from './diagnosis.ts'
 import type { Scope } from './scope.ts'
+import { withWholeTokens } from './token.ts'
 
 /** What all repositories of one registry share for one identity. */
 export type Connection = {
@@ -22,8 +23,8 @@ export type Connection = {
   readonly known: KnownBlobs
   readonly habits: Habits
   readonly policy: Policy
-  /** Requests for these scopes; `meter` counts them. */
-  open(scopes: readonly Scope[], meter: Meter): Send
+  /** Requests for these scopes; `meter` counts them. `once`: no second token for what a first one was refused for. */
+  open(scopes: readonly Scope[], meter: Meter, tokens?: 'once'): Send
 }
 
 /**
@@ -32,8 +33,13 @@ export type Connection = {
  */
 export type Limits = { readonly transfers: Limit; readonly uploads: Limit; readonly lookUps: Limit }
 
-/** What a registry was found to want. A few refuse a body in the PUT that ends an upload (old jFrog, containerd#3533). */
-export type Habits = { bodyIn: 'PUT' | 'PATCH' }
+/** What a registry was found to want or to know. */
+export type Habits = {
+  /** A few refuse a body in the PUT that ends an upload (old jFrog, containerd#3533). */
+  bodyIn: 'PUT' | 'PATCH'
+  /** Whether it takes several tags in one PUT; `undefined` while nobody knows, pending while it is tried. */
+  tagsAtOnce: Promise<boolean> | undefined
+}
 
 /**
  * Which blobs are in which repository of a registry, or on their way there. Two repositories of one registry share
@@ -77,11 +83,12 @@ export async function openConnection(
   policy: Policy,
 ): Promise<Connection> {
   const origin = await findOrigin(registry, settings, policy)
+  const wire = ledBy(origin, policy.wire)
   const tokenMeter = newMeter()
   const auth = authorizer({
     registry: { name: registry, origin },
     credential,
-    send: pipeline(policy, tokenMeter),
+    send: pipeline({ ...policy, wire }, tokenMeter, withWholeTokens),
     now: policy.now,
     mask: policy.mask,
   })
@@ -102,23 +109,28 @@ export async function openConnection(
     auth,
     limits,
     known: new Map(),
-    habits: { bodyIn: 'PUT' },
+    habits: { bodyIn: 'PUT', tagsAtOnce: undefined },
     policy,
-    open(scopes, meter) {
+    open(scopes, meter, once) {
       // Token requests belong to no repository; the first one stands for them, so that the sum is right.
       if (!counted) Object.assign(tokenMeter, { requests: meter.requests })
       counted = true
-      return pipeline({ ...policy, wire: narrowed(policy.wire) }, meter, (send) => auth.wrap(send, scopes))
+      return pipeline({ ...policy, wire: narrowed(wire) }, meter, (send) => auth.wrap(send, scopes, once))
     },
   }
+}
+
+/** Says of every request to another host that this registry named it: a token service, a redirect, an upload. */
+function ledBy(origin: URL, send: Send): Send {
+  return (request) => send(isSameOrigin(request.url, origin) ? request : { ...request, ledBy: origin })
 }
 
 /**
  * The order is policy: repetition is outermost, so that each attempt gets a token that is still good; redirects lie
  * within authorization, which answers a challenge of the registry's own origin only; and every request that
- * really goes out is counted.
+ * really goes out is counted. For tokens, `inner` looks whether they arrived whole instead.
  */
-function pipeline(policy: Policy, meter: Meter, authorize: (send: Send) => Send = (send) => send): Send {
+function pipeline(policy: Policy, meter: Meter, inner: (send: Send) => Send): Send {
   const traced = withTrace(policy.wire, {
     count: (method) => {
       meter.requests[method] = (meter.requests[method] ?? 0) + 1
@@ -126,7 +138,7 @@ function pipeline(policy: Policy, meter: Meter, authorize: (send: Send) => Send 
     note: policy.debug,
     now: () => performance.now(),
   })
-  return withRetry(authorize(withRedirects(traced)), {
+  return withRetry(inner(withRedirects(traced)), {
     retries: policy.retries,
     now: policy.now,
     sleep: policy.sleep,

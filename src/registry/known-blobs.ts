@@ -1,8 +1,6 @@
+import { lookAgain } from '../content/shows-late.ts'
 import type { Descriptor } from '../image/descriptor.ts'
-import { blobUrl, refused, type Site } from './site.ts'
-
-/** Some stores show late what they were given (openshift/image-registry#220): pauses before it is called missing. */
-const SHOWS_LATE_MS = [250, 750, 2000]
+import { blobUrl, isWebPage, refused, type Site } from './site.ts'
 
 /**
  * Whether a blob is there, complete: a HEAD, whatever is known; some more where we brought it ourselves or it may just
@@ -10,11 +8,9 @@ const SHOWS_LATE_MS = [250, 750, 2000]
  */
 export async function hasBlob(site: Site, descriptor: Descriptor, when: 'now' | 'late' = 'now'): Promise<boolean> {
   const { brought } = site.learnt
-  for (const wait of when === 'late' || brought.has(descriptor.digest) ? SHOWS_LATE_MS : []) {
-    if (await isShown(site, descriptor)) return true
-    await site.connection.policy.sleep(wait)
-  }
-  const found = await isShown(site, descriptor)
+  const look = () => isShown(site, descriptor)
+  const mayBeLate = when === 'late' || brought.has(descriptor.digest)
+  const found = await (mayBeLate ? lookAgain(look, (shown) => shown, site.connection.policy.sleep) : look())
   if (!found) brought.delete(descriptor.digest)
   return found
 }
@@ -24,7 +20,8 @@ function isShown(site: Site, descriptor: Descriptor): Promise<boolean> {
   return limits.lookUps(async () => {
     const url = blobUrl(site, descriptor.digest)
     const response = await site.send({ method: 'HEAD', url, signal: policy.signal })
-    if (response.status === 404 || response.status === 403) return false
+    // A proxy that answers everything with a page of its own does not have it.
+    if (response.status === 404 || response.status === 403 || isWebPage(response)) return false
     const what = `looking for blob ${descriptor.digest} in ${site.name}`
     if (response.status !== 200) throw await refused(site, { what, writing: false }, response)
     remember(site, descriptor, Promise.resolve(true))

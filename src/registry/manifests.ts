@@ -8,6 +8,7 @@ import { discard, readBytes } from '../net/read.ts'
 import type { Response } from '../net/send.ts'
 import { diagnose } from './diagnosis.ts'
 import { explain, isSuccess, manifestUrl, refused, type Site } from './site.ts'
+import { noticeClassic } from './tags-at-once.ts'
 
 const ASKED = { accept: ACCEPTED_MANIFESTS }
 
@@ -16,6 +17,7 @@ export function resolveManifest(site: Site, tagOrDigest: string): Promise<Descri
   return site.connection.limits.lookUps(async () => {
     const url = manifestUrl(site, tagOrDigest)
     const response = await site.send({ method: 'HEAD', url, headers: ASKED })
+    noticeClassic(site, response)
     learn(site, tagOrDigest, response.status === 200)
     if (response.status === 200) return descriptorOf(response) ?? readDescriptor(site, tagOrDigest)
     // Old registries and proxies know no HEAD.
@@ -54,6 +56,7 @@ export async function putManifest(
     // A tag that is being written is written to the end; content is not worth the wait.
     ...(isTag ? {} : { signal: site.connection.policy.signal }),
   })
+  noticeClassic(site, response)
   const what = isTag
     ? `writing the tag ${site.name}:${reference}`
     : `pushing manifest ${descriptor.digest} to ${site.name}`

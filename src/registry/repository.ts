@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { Arrival } from '../content/store.ts'
+import type { Arrival, Elsewhere } from '../content/store.ts'
 import type { PullLimit, Remote } from '../edges.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { ACCEPTED_MANIFESTS, isManifest } from '../image/media-type.ts'
@@ -12,6 +12,7 @@ import { parsePullLimit } from './pull-limit.ts'
 import { askPushRight } from './rights.ts'
 import type { Scope } from './scope.ts'
 import { blobUrl, looksNew, manifestUrl, nothingLearnt, refused, type Site } from './site.ts'
+import { putTags } from './tags-at-once.ts'
 
 /** A repository of a registry, as a store and as what a survey asks. */
 export function openRepository(repository: Repository, use: 'pull' | 'push', connection: Connection): Remote {
@@ -33,13 +34,14 @@ export function openRepository(repository: Repository, use: 'pull' | 'push', con
     fetch: (descriptor) => fetchContent(site, descriptor),
     exists: (descriptor, again) =>
       again === 'again' ? isThere(site, descriptor) : isThereAsFarAsKnown(site, descriptor),
-    async push(descriptor, open) {
-      const arrival = await pushContent(site, descriptor, open)
+    async push(descriptor, open, elsewhere) {
+      const arrival = await pushContent(site, descriptor, open, elsewhere)
       if (arrival === 'present') site.learnt.hasLeftovers = true
       site.learnt.brought.add(descriptor.digest)
       return arrival
     },
     tag: (manifest, tag) => putManifest(site, manifest.descriptor, manifest.bytes, tag),
+    tagAtOnce: (manifest, tags) => putTags(site, manifest, tags),
     pushRight: (question) => askPushRight(site, question),
     pullLimit: () => askPullLimit(site),
     async account() {
@@ -65,8 +67,13 @@ async function isThere(site: Site, descriptor: Descriptor): Promise<boolean> {
   return (await resolveManifest(site, descriptor.digest))?.digest === descriptor.digest
 }
 
-async function pushContent(site: Site, descriptor: Descriptor, open: () => Promise<Readable>): Promise<Arrival> {
-  if (!isManifest(descriptor.mediaType)) return pushBlob(site, descriptor, open)
+async function pushContent(
+  site: Site,
+  descriptor: Descriptor,
+  open: () => Promise<Readable>,
+  elsewhere?: Elsewhere,
+): Promise<Arrival> {
+  if (!isManifest(descriptor.mediaType)) return pushBlob(site, descriptor, open, elsewhere)
   // A repository that looks new was not asked for its manifests; what it has kept of its blobs says that it may have some.
   if (site.learnt.hasLeftovers && looksNew(site) && (await isThere(site, descriptor))) return 'present'
   await putManifest(site, descriptor, await readAll(await open()), descriptor.digest)

@@ -3,6 +3,7 @@ import type { Digest } from '../image/digest.ts'
 import type { Response, Send } from '../net/send.ts'
 import type { Connection, Meter } from './connection.ts'
 import { type Diagnosis, diagnose, refusal } from './diagnosis.ts'
+import type { Lenders } from './lenders.ts'
 import type { Scope } from './scope.ts'
 
 /** One repository of a registry: where it is and how requests get there. */
@@ -30,10 +31,24 @@ export type Learnt = {
   hasLeftovers: boolean
   /** what we brought there ourselves */
   readonly brought: Set<Digest>
+  readonly lenders: Lenders
+  /** whom to ask for what lies on a layer, once it is known */
+  readonly lendersAbove: Map<Digest, Promise<readonly string[]>>
+  /** requests that mounts from lenders have saved, and no look has spent */
+  saved: number
 }
 
 export function nothingLearnt(): Learnt {
-  return { tagsLookedFor: 0, tagsFound: 0, hasLeftovers: false, asked: new Map(), brought: new Set() }
+  return {
+    tagsLookedFor: 0,
+    tagsFound: 0,
+    hasLeftovers: false,
+    asked: new Map(),
+    brought: new Set(),
+    lenders: new Map(),
+    lendersAbove: new Map(),
+    saved: 0,
+  }
 }
 
 /**
@@ -72,6 +87,17 @@ export async function refused(site: Site, attempted: Attempted, response: Respon
 export async function explain({ connection }: Site, attempted: Attempted, diagnosis: Diagnosis): Promise<LadingError> {
   const { registry, auth } = connection
   return refusal({ ...attempted, registry, identity: await auth.identity() }, diagnosis)
+}
+
+/**
+ * Whether something between us and the registry answered, with a page of its own and a good status. The type alone does
+ * not tell: Quay gives every answer without a body the default of its framework, `text/html` (quay, `endpoints/v2/blob.py`),
+ * but with it the Location and the digest that the spec wants.
+ */
+export function isWebPage(response: Response): boolean {
+  const type = (response.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
+  const isRegistrys = ['location', 'docker-content-digest'].some((name) => response.header(name) !== undefined)
+  return isSuccess(response) && type === 'text/html' && !isRegistrys
 }
 
 export function isSuccess({ status }: Response): boolean {

@@ -1,24 +1,26 @@
 import type { Arrival } from '../content/store.ts'
 import type { LadingError } from '../error.ts'
-import { discard } from '../net/read.ts'
 import { LONGEST_WAITING_MS, waitFor } from '../net/retry.ts'
 import { hasBlob } from './known-blobs.ts'
 import { whyNotBegun } from './missing.ts'
-import { cancelSession, locationOf } from './session.ts'
-import { type Site, uploadsUrl } from './site.ts'
+import { cancelSession } from './session.ts'
+import type { Site } from './site.ts'
 import { type Blob, beginUpload, sendBlob, sendInPatch, type Unsent } from './transfer.ts'
 
+/** How an upload began: it need not be sent, or there is a session for it, or (`undefined`) nothing has begun. */
+export type Begun = 'present' | 'mounted' | URL | undefined
+
 /**
- * Brings a blob to a repository; `from` names a repository of the registry that may have it, the same one included.
+ * Brings a blob to a repository. `begin` may find it without sending it; only the first attempt begins that way.
  * After a failure the blob is looked for first, since GHCR may have committed it (GoogleContainerTools/jib#4301); then
  * all begins again with a new session. The place among the transfers is given back meanwhile, for where they are too
  * many they all fail.
  */
-export async function uploadBlob(site: Site, blob: Blob, from?: string): Promise<Arrival> {
+export async function uploadBlob(site: Site, blob: Blob, begin: () => Promise<Begun> = nothing): Promise<Arrival> {
   const { limits, policy } = site.connection
   let left = LONGEST_WAITING_MS
   for (let attempt = 0; ; attempt += 1) {
-    const ended = await limits.uploads(() => tryUpload(site, blob, attempt === 0 ? from : undefined))
+    const ended = await limits.uploads(() => tryUpload(site, blob, attempt === 0 ? begin : nothing))
     if (typeof ended === 'string') return ended
     try {
       const waitMs = waitFor(ended.askedMs, attempt, policy)
@@ -37,11 +39,15 @@ function reasonOf(site: Site, { error, session }: Unsent): unknown {
   return session === undefined ? whyNotBegun(site, error) : error
 }
 
-async function tryUpload(site: Site, blob: Blob, from: string | undefined): Promise<Arrival | Unsent> {
+async function nothing(): Promise<undefined> {
+  return undefined
+}
+
+async function tryUpload(site: Site, blob: Blob, begin: () => Promise<Begun>): Promise<Arrival | Unsent> {
   site.connection.policy.signal.throwIfAborted()
-  const mounted = from === undefined ? undefined : await mount(site, blob, from)
-  if (mounted === 'there') return from === site.path ? 'present' : 'mounted'
-  const session = mounted ?? (await beginUpload(site, blob))
+  const begun = await begin()
+  if (typeof begun === 'string') return begun
+  const session = begun ?? (await beginUpload(site, blob))
   if (!(session instanceof URL)) return session
   const { habits, limits } = site.connection
   if (habits.bodyIn === 'PATCH') return limits.transfers(() => sendInPatch(site, session, blob))
@@ -53,26 +59,6 @@ async function tryUpload(site: Site, blob: Blob, from: string | undefined): Prom
   const patched = await limits.transfers(() => sendInPatch(site, other, blob))
   if (patched === 'uploaded') habits.bodyIn = 'PATCH'
   return patched
-}
-
-/**
- * Asks the registry to take a blob over from one of its repositories (distribution spec, "Mounting a blob"): `there`, or
- * the session that it opened instead. A refusal costs nothing but itself.
- */
-async function mount(site: Site, { descriptor }: Blob, from: string): Promise<'there' | URL | undefined> {
-  const url = uploadsUrl(site)
-  url.searchParams.set('mount', descriptor.digest)
-  url.searchParams.set('from', from)
-  const { connection, meter, scope } = site
-  // The push scope goes first: some token services look at the first one only.
-  const send = from === site.path ? site.send : connection.open([scope, { path: from, actions: 'pull' }], meter)
-  // Not ended by a cancel: a session that nobody knows of could not be cancelled.
-  const ask = { method: 'POST', url, repeatable: false } as const
-  const response = await send(ask).catch(() => undefined)
-  if (response === undefined) return undefined
-  await discard(response)
-  if (response.status === 201) return 'there'
-  return response.status === 202 ? locationOf(site, response) : undefined
 }
 
 async function arrivedAfterAll(site: Site, { descriptor }: Blob, { session, late }: Unsent): Promise<boolean> {

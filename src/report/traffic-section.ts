@@ -7,7 +7,7 @@ const ROOM = { most: 50, bytes: 80_000 }
 /** What travelled to each registry, and what did not have to. */
 export function trafficOf(registries: readonly RegistryReport[]): string {
   if (registries.length === 0) return ''
-  const legend = `Bar by bytes: ${UPLOADED} uploaded, ${MOUNTED} mounted from a sibling repository, ${PRESENT} already there.`
+  const legend = `Bar by bytes: ${UPLOADED} uploaded, ${MOUNTED} mounted from another repository, ${PRESENT} already there.`
   return ['### Traffic', table(TRAFFIC_TABLE, registries, ROOM), legend].join('\n\n')
 }
 

@@ -23,6 +23,8 @@ export type Effect =
   | { readonly kind: 'forget' }
   /** Loses blobs of the repository before the work, as a garbage collection does: one, or all. */
   | { readonly kind: 'lose-blobs'; readonly digest?: string }
+  /** Ends the life of every token so far; put before the look at who asks, this request finds its own refused. */
+  | { readonly kind: 'expire-tokens' }
   /** Closes the connection: at once, or when that many bytes of the request's body have come in. */
   | { readonly kind: 'reset'; readonly afterBytes?: number }
   /** Does the work, then closes the connection. */
@@ -42,9 +44,13 @@ type Told = { readonly status: number; readonly headers?: AnswerHeaders; readonl
 /** `{ host }` is another authority, such as `storage.example:443`. */
 export type LocationForm = 'relative' | 'absolute' | 'scheme-less' | 'http' | 'no-port' | { readonly host: string }
 
-export type Surroundings = { readonly store: Store; readonly sleep: (ms: number) => Promise<void> }
+export type Surroundings = {
+  readonly store: Store
+  readonly sleep: (ms: number) => Promise<void>
+  readonly expireTokens: () => void
+}
 
-export function withEffect(effect: Effect, { store, sleep }: Surroundings, next: Handle): Handle {
+export function withEffect(effect: Effect, { store, sleep, expireTokens }: Surroundings, next: Handle): Handle {
   switch (effect.kind) {
     case 'status':
       return async (call) => {
@@ -74,6 +80,11 @@ export function withEffect(effect: Effect, { store, sleep }: Surroundings, next:
     case 'lose-blobs':
       return (call) => {
         loseBlobs(store, call, effect.digest)
+        return next(call)
+      }
+    case 'expire-tokens':
+      return (call) => {
+        expireTokens()
         return next(call)
       }
     case 'reset':

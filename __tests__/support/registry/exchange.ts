@@ -66,7 +66,7 @@ type Sending = { readonly method: string; readonly record: OpenRecord }
 async function send(response: ServerResponse, reply: Answer, { method, record }: Sending): Promise<void> {
   if (response.destroyed) return
   record.status = reply.status
-  const headers = Object.entries({ 'docker-distribution-api-version': 'registry/2.0', ...reply.headers })
+  const headers = Object.entries(reply.headers)
   response.writeHead(reply.status, Object.fromEntries(headers.map(([name, value]) => [name, header(value)])))
   const body = method === 'HEAD' ? [] : reply.body
   const whole = await write(response, { body, record, limit: reply.ending?.after ?? Number.POSITIVE_INFINITY })

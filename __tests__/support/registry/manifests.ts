@@ -63,7 +63,9 @@ async function readAtMost({ body }: Call, limit: number): Promise<Buffer | undef
 
 function tagsOf({ rules }: Store, { url }: Call, reference: string): string[] {
   if (!isDigestLike(reference)) return [reference]
-  return rules.multiTag ? url.searchParams.getAll('tag') : []
+  const { multiTag = false } = rules
+  const isTaken = (tag: string) => (typeof multiTag === 'boolean' ? multiTag : multiTag.test(tag))
+  return url.searchParams.getAll('tag').filter(isTaken)
 }
 
 function contentType({ headers }: Call): string {
@@ -120,7 +122,8 @@ function createdHeaders(
     location: `${url.origin}/v2/${repository}/manifests/${digest}`,
     'docker-content-digest': digest,
     ...(subject === undefined ? {} : { 'oci-subject': subject }),
-    ...(isDigestLike(reference) && tags.length > 0 ? { 'oci-tag': tags.join(', ') } : {}),
+    // A field for each, as zot does it.
+    ...(isDigestLike(reference) && tags.length > 0 ? { 'oci-tag': tags } : {}),
   }
 }
 

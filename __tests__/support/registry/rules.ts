@@ -4,8 +4,10 @@ export type Rules = {
   readonly validate?: boolean
   /** Hash uploaded blobs and refuse a wrong digest. Default: true. When false, only speed is at stake: a benchmark. */
   readonly verifyBlobs?: boolean
-  /** Take `?tag=` on a manifest PUT by digest. Default: false, as most do. */
-  readonly multiTag?: boolean
+  /** Take `?tag=` on a manifest PUT by digest: all, or the tags that are like this. Default: false, as most do. */
+  readonly multiTag?: boolean | RegExp
+  /** Where `Docker-Distribution-API-Version` is sent. Default: everywhere, as `distribution` does; zot: at the root. */
+  readonly apiVersion?: 'everywhere' | 'root'
   /** Answer the referrers API and `OCI-Subject`. Default: true. */
   readonly referrers?: boolean
   /** Take a whole blob with the POST (201). Default: false, answers 202. */

@@ -1,19 +1,20 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { setTimeout } from 'node:timers/promises'
+import { withApiVersion } from './api-version.ts'
 import { type AuthOption, withAuth } from './auth.ts'
 import { digestOf, storedBlob } from './blob.ts'
 import { type Call, Disconnected, type Handle, type Origin } from './call.ts'
 import { exchange } from './exchange.ts'
 import type { Fault } from './fault.ts'
-import { faultBox } from './fault-box.ts'
+import { type FaultBox, faultBox } from './fault-box.ts'
 import { parseManifest } from './manifest.ts'
 import { type PullLimit, withPullLimit } from './pull-limit.ts'
 import { isWrite, type OpenRecord, type RecordedRequest } from './record.ts'
 import { routes } from './routes.ts'
 import type { Rules } from './rules.ts'
 import { newStore, type Repository, repositoryIn, type Store } from './store.ts'
-import { type TokenAuth, tokenService } from './token-service.ts'
+import { type TokenAuth, type TokenService, tokenService } from './token-service.ts'
 
 export type RegistryOptions = Rules & {
   readonly auth?: AuthOption
@@ -73,8 +74,12 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<InPr
   const store = newStore(options)
   const records: OpenRecord[] = []
   const stopping = new AbortController()
-  const faults = faultBox(options.faults ?? [], { store, sleep: (ms) => pause(ms, stopping.signal) })
-  const handle = withLatency(options.latency ?? 0, stopping.signal, handling(options, store, faults.around))
+  const auth = options.auth ?? { kind: 'none' }
+  const tokens = tokenService(auth.kind === 'token' ? auth : noTokens, () => store.storage)
+  const sleep = (ms: number) => pause(ms, stopping.signal)
+  const faults = faultBox(options.faults ?? [], { store, sleep, expireTokens: tokens.expireAll })
+  const handled = handling(options, { auth, store, tokens, around: faults.around })
+  const handle = withLatency(options.latency ?? 0, stopping.signal, handled)
   const start = (origin: Origin) => listen(options, (scheme) => listener({ origin, scheme, records }, handle))
   const [registry, storage] = await Promise.all([start('registry'), start('storage')])
   store.storage = `${registry.scheme}://${registry.hostname}:${storage.port}`
@@ -103,12 +108,18 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<InPr
   }
 }
 
+type Insides = {
+  readonly auth: AuthOption
+  readonly store: Store
+  readonly tokens: TokenService
+  readonly around: FaultBox['around']
+}
+
 // The order is the registry's: what stands in front of it, who is asking, how often, and then what was asked for.
-function handling(options: RegistryOptions, store: Store, around: ReturnType<typeof faultBox>['around']): Handle {
-  const auth = options.auth ?? { kind: 'none' }
-  const service = tokenService(auth.kind === 'token' ? auth : noTokens, () => store.storage)
-  const answered = withPullLimit(options.pullLimit, routes(store, service.issue))
-  return around('before auth', withAuth(auth, service, around('after auth', answered)))
+function handling(options: RegistryOptions, { auth, store, tokens, around }: Insides): Handle {
+  const answered = withPullLimit(options.pullLimit, routes(store, tokens.issue))
+  const guarded = withAuth(auth, tokens, around('after auth', answered))
+  return around('before auth', withApiVersion(options.apiVersion, guarded))
 }
 
 // Without users the token service turns everybody away.

@@ -28,6 +28,8 @@ export type TokenService = {
   readonly accessOf: (token: string) => readonly Scope[] | undefined
   readonly realm: (call: Call) => string
   readonly name: (call: Call) => string
+  /** Ends the life of every token that was issued so far. */
+  readonly expireAll: () => void
 }
 
 type Issued = { readonly access: readonly Scope[]; readonly expires: number }
@@ -59,6 +61,7 @@ export function tokenService(auth: TokenAuth, elsewhere: () => string): TokenSer
     },
     realm: ({ url }) => realmOf(auth.realm ?? 'here', url.origin, elsewhere()),
     name: ({ url }) => url.host,
+    expireAll: () => issued.clear(),
   }
 }
 
