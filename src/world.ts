@@ -14,6 +14,7 @@ import { hostSettings, joinSettings } from './net/host-settings.ts'
 import { type ProxySettings, readProxySettings, secretsOfProxies } from './net/proxy.ts'
 import { openWire } from './net/wire.ts'
 import { type DockerLogins, dockerLogins } from './registry/docker-logins.ts'
+import { helperEnvironment } from './registry/helper-environment.ts'
 import { openRegistries } from './registry/registries.ts'
 
 /** What the edges are made of. */
@@ -98,7 +99,8 @@ async function settled(login: Login & { readonly useGiven: boolean }, docker: Do
 
 function userLogins({ variables, exec, mask }: Materials): DockerLogins {
   const authConfig = variables['DOCKER_AUTH_CONFIG']
-  return dockerLogins({ directory: dockerFolder(variables), authConfig, exec, env: dockerEnvironment(variables), mask })
+  const env = { ...dockerEnvironment(variables), ...helperEnvironment(variables) }
+  return dockerLogins({ directory: dockerFolder(variables), authConfig, exec, env, mask })
 }
 
 /** The private configuration for programs, made when the first of them is about to run. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { inWords, mayLeadTo, nearnessOf } from '../../src/net/addresses.ts'
+import { inWords, mayLeadTo, nearnessOf, nearnessOfAddress } from '../../src/net/addresses.ts'
 
 test.each([
   ['registry.example', 'public'],
@@ -43,6 +43,17 @@ test.each([
   ['１２７.０.０.１', 'this machine'],
 ])('%s is %s', (host, wanted) => {
   for (const port of ['', ':8443']) expect(nearnessOf(new URL(`https://${host}${port}/v2/`))).toBe(wanted)
+})
+
+test.each([
+  ['8.8.8.8', 'public'],
+  ['10.1.2.3', 'private'],
+  ['::ffff:10.0.0.1', 'private'],
+  ['fe80::1%eth0', 'link-local'],
+  ['::1', 'this machine'],
+  ['no address', 'public'],
+])('the address %s is %s', (address, wanted) => {
+  expect(nearnessOfAddress(address)).toBe(wanted)
 })
 
 test.each([

@@ -1,5 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { proxyFor, readProxySettings, secretsOfProxies } from '../../src/net/proxy.ts'
+import { isWorthRepeating } from '../../src/net/retry.ts'
+import { networkTrouble } from '../../src/net/trouble.ts'
 import { loginAt, openClient } from '../support/client.ts'
 import { openProxy } from '../support/proxy.ts'
 import { selfSignedCertificate } from '../support/registry/certificate.ts'
@@ -128,6 +130,16 @@ describe('a proxy', () => {
     })
     expect([registry.requests.length, proxy.asked.length, client.waits]).toEqual([0, 1, []])
   })
+
+  // Of a login that it does not know; tinyproxy says 407 only where there is none.
+  test.each(['Proxy response (401) !== 200 when HTTP Tunneling', 'Proxy Authentication Required (407)'])(
+    'that says “%s” is not asked again',
+    (text) => {
+      const trouble = networkTrouble(new Error(text), new URL('https://registry.example/'))
+      expect(trouble).toMatchObject({ hint: expect.stringContaining('that the proxy knows') })
+      expect(isWorthRepeating(trouble)).toBe(false)
+    },
+  )
 
   test('that cannot lead there is trouble that may pass', async () => {
     const proxy = await openProxy({ routes: {} })

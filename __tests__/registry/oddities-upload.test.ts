@@ -234,6 +234,57 @@ describe('row 22: a 403 of GHCR’s secondary rate limit', () => {
   })
 })
 
+describe('row 22: the same at the token service', () => {
+  const effect = { kind: 'status', status: 403, body: 'You have exceeded a secondary rate limit.' } as const
+
+  test('passes', async () => {
+    const faults = [{ step: 'token', when: { first: 2 }, effect }] as const
+    const { registry, remote, client } = await connected({ auth: TOKENS, faults })
+    const blob = layer()
+    expect(await remote.push(blob, blob.open)).toBe('uploaded')
+    expect(steps(registry).filter((step) => step.startsWith('token'))).toEqual(['token 403', 'token 403', 'token 200'])
+    expect(client.waits).toHaveLength(2)
+  })
+
+  test('that does not pass is no missing right either', async () => {
+    const { registry, remote } = await connected({ auth: TOKENS, faults: [{ step: 'token', effect }] }, { retries: 2 })
+    const blob = layer()
+    await expect(remote.push(blob, blob.open)).rejects.toMatchObject({
+      code: 'REGISTRY_BUSY',
+      message: expect.stringContaining('secondary rate limit'),
+    })
+    expect(steps(registry).filter((step) => step.startsWith('token'))).toHaveLength(3)
+  })
+})
+
+describe('a token that arrives in part', () => {
+  const half = { kind: 'status', status: 200, body: '{"token":"eyJhbGciOi' } as const
+
+  test.each([
+    ['its connection breaks off', { kind: 'cut', after: 20 }],
+    ['its JSON ends early', half],
+  ] as const)('because %s is asked for again', async (_name, effect) => {
+    const faults = [{ step: 'token', when: { first: 2 }, effect }] as const
+    const { registry, remote, client } = await connected({ auth: TOKENS, faults })
+    expect(await remote.resolve('1.0')).toBeUndefined()
+    expect(registry.requests.filter(({ step }) => step === 'token')).toHaveLength(3)
+    expect(client.waits).toHaveLength(2)
+    expect(client.masks.filter((mask) => mask.startsWith('eyJ'))).toHaveLength(1)
+  })
+
+  test.each([
+    ['its connection breaks off', { kind: 'cut', after: 20 }, 'was closed before the answer was complete'],
+    ['its JSON ends early', half, 'breaks off in the middle'],
+  ] as const)('again and again because %s ends with the attempts', async (_name, effect, says) => {
+    const { registry, remote } = await connected({ auth: TOKENS, faults: [{ step: 'token', effect }] }, { retries: 2 })
+    await expect(remote.resolve('1.0')).rejects.toMatchObject({
+      code: 'REGISTRY_UNREACHABLE',
+      message: expect.stringContaining(says),
+    })
+    expect(registry.requests.filter(({ step }) => step === 'token')).toHaveLength(3)
+  })
+})
+
 describe('row 23: a token that lives shorter than an upload', () => {
   test('is renewed before it runs out', async () => {
     const { registry, remote, client } = await connected({ auth: { ...TOKENS, expiresIn: 300 } })
@@ -424,6 +475,70 @@ describe('row 30: a proxy in front of the registry', () => {
       hint: expect.stringContaining('proxy_read_timeout'),
     })
     expect(blob.opened).toBe(2)
+  })
+})
+
+describe('row 17: a web page in place of the registry’s answer', () => {
+  const page = (status: number) => ({
+    kind: 'status' as const,
+    status,
+    headers: { 'content-type': 'text/html; charset=utf-8' },
+    body: '<!doctype html><h1>Sign in to continue</h1>',
+  })
+  const unbelieved = { code: 'REGISTRY_UNREACHABLE', message: expect.stringContaining('a web page came back') }
+
+  test.each([
+    ['the PUT that ends an upload', 'upload-put', 201, []],
+    ['the same with 200', 'upload-put', 200, []],
+    ['the POST that begins one', 'upload-open', 202, []],
+    ['the same with 201', 'upload-open', 201, []],
+    ['a PATCH', 'upload-patch', 202, [patchOnly()]],
+  ] as const)('to %s passes', async (_name, step, status, more) => {
+    const faults: Fault[] = [{ step, when: { first: 2 }, effect: page(status) }, ...more]
+    const { registry, remote, client } = await connected({ faults })
+    const blob = layer()
+    expect(await remote.push(blob, blob.open)).toBe('uploaded')
+    expect(stored(registry, blob)).toBe('a layer')
+    expect(client.waits).toHaveLength(2)
+    expect(registry.openUploads()).toEqual([])
+  })
+
+  test.each(['upload-put', 'upload-open'] as const)('to every %s is not believed', async (step) => {
+    const { registry, remote } = await connected({ faults: [{ step, effect: page(201) }] }, { retries: 2 })
+    const blob = layer()
+    await expect(remote.push(blob, blob.open)).rejects.toMatchObject(unbelieved)
+    expect(registry.requests.filter((request) => request.step === step)).toHaveLength(3)
+    expect(registry.openUploads()).toEqual([])
+  })
+
+  test('to the PUT is not believed though one says that the blob is there', async () => {
+    const faults: Fault[] = [
+      { step: 'upload-put', effect: page(201) },
+      { step: 'blob-head', effect: page(200) },
+    ]
+    const { remote } = await connected({ faults }, { retries: 2 })
+    const blob = layer()
+    await expect(remote.push(blob, blob.open)).rejects.toMatchObject(unbelieved)
+    expect(await remote.exists(blob)).toBe(false)
+  })
+
+  test.each([201, 202])('to a mount, as %i, is an upload', async (status) => {
+    const { registry, blob, two } = await siblings({ faults: [{ step: 'mount', effect: page(status) }] })
+    expect(await two.push(blob, blob.open)).toBe('uploaded')
+    expect(stored(registry, blob, 'acme/two')).toBe('a layer')
+  })
+
+  // Quay answers without a body under the default of its framework (quay, `endpoints/v2/blob.py`).
+  test('is none where only the type says so, as with Quay', async () => {
+    const effect = { kind: 'headers', set: { 'content-type': 'text/html; charset=utf-8' } } as const
+    const { registry, blob, two } = await siblings({
+      faults: [{ step: ['upload-open', 'upload-put', 'mount', 'blob-head'], effect }],
+    })
+    const other = layer('another layer')
+    expect(await two.push(other, other.open)).toBe('uploaded')
+    expect(await two.push(blob, blob.open)).toBe('mounted')
+    expect(await two.exists(other, 'again')).toBe(true)
+    expect(steps(registry)).toEqual(['upload-open 202', 'upload-put 201', 'mount 201', 'blob-head 200'])
   })
 })
 

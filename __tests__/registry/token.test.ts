@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Credential } from '../../src/access.ts'
-import { fetchToken } from '../../src/registry/token.ts'
+import { readBytes } from '../../src/net/read.ts'
+import { isWorthRepeating } from '../../src/net/retry.ts'
+import { fetchToken, withWholeTokens } from '../../src/registry/token.ts'
 import { type Scripted, scripted } from '../support/scripted-send.ts'
 
 const NOW = new Date('2026-11-21T12:00:00Z')
@@ -93,6 +95,36 @@ describe('the question', () => {
   })
 })
 
+describe('withWholeTokens', () => {
+  const request = { method: 'GET', url: new URL('https://auth.example/token') } as const
+
+  test.each([
+    ['a token', '{"token":"t"}'],
+    ['what is no JSON', '<html>'],
+    ['nothing', ''],
+  ])('hands on %s as it came', async (_name, body) => {
+    const response = await withWholeTokens(scripted({ status: 200, body }))(request)
+    expect(String(await readBytes(response, 100))).toBe(body)
+  })
+
+  test('leaves a refusal unread', async () => {
+    const response = await withWholeTokens(scripted({ status: 403, body: '{"det' }))(request)
+    expect(String(await readBytes(response, 100))).toBe('{"det')
+  })
+
+  test('takes half an answer for trouble of the network, which is worth repeating', async () => {
+    const sent = withWholeTokens(scripted({ status: 200, body: ' {"token":"t' }))(request)
+    const error: unknown = await sent.catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'REGISTRY_UNREACHABLE', message: expect.stringContaining('auth.example') })
+    expect(isWorthRepeating(error)).toBe(true)
+  })
+
+  test('reads no more than fits', async () => {
+    const sent = withWholeTokens(scripted({ status: 200, body: `{"token":"${'x'.repeat(70_000)}"}` }))(request)
+    await expect(sent).rejects.toMatchObject({ code: 'CONTENT_INVALID' })
+  })
+})
+
 describe('the answer', () => {
   test.each<[string, object, object]>([
     ['a token without a life: 60 s', { token: 't' }, { text: 't', expires: at(60) }],
@@ -120,6 +152,15 @@ describe('the answer', () => {
       code: 'LOGIN_FAILED',
       message: expect.stringContaining('without a token'),
     })
+  })
+
+  test.each([
+    ['with a login', PASSWORD],
+    ['without one', undefined],
+  ])('403 of GHCR’s abuse limit is no missing right, %s', async (_name, credential) => {
+    const body = `${'x '.repeat(400)} You have exceeded a\n secondary rate limit`
+    const { result } = await ask({ status: 403, body }, credential === undefined ? {} : { credential })
+    expect(result).toMatchObject({ code: 'REGISTRY_BUSY' })
   })
 
   test('larger than 64 KiB is not read', async () => {

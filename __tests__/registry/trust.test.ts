@@ -1,4 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import type { LookupFunction } from 'node:net'
 import { Readable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { tryParseDigest } from '../../src/image/digest.ts'
@@ -6,10 +7,11 @@ import { parseManifest } from '../../src/image/manifest.ts'
 import { MEDIA_TYPE } from '../../src/image/media-type.ts'
 import type { Request } from '../../src/net/send.ts'
 import { type ClientOptions, connected, loginAt, openClient } from '../support/client.ts'
+import { openProxy } from '../support/proxy.ts'
 import { digestOf } from '../support/registry/blob.ts'
 import { selfSignedCertificate } from '../support/registry/certificate.ts'
 import { startRegistry } from '../support/registry/server.ts'
-import { layer } from '../support/sample-blob.ts'
+import { layer, steps } from '../support/sample-blob.ts'
 import { responseOf, type Scripted, scripted } from '../support/scripted-send.ts'
 
 const USERS = { user: { password: 'pass-word' } }
@@ -90,6 +92,94 @@ describe('a registry out there cannot send us into our own network', () => {
     const blob = layer()
     await expect(remote.push(blob, blob.open)).rejects.toThrow('file://, which is no web address')
     expect(send.requests).toHaveLength(1)
+  })
+})
+
+describe('a name that a registry gives us', () => {
+  /** Every name leads to this machine, but for `metadata.example`. */
+  const dns: LookupFunction = (host, options, callback) => {
+    const address = host === 'metadata.example' ? '169.254.169.254' : '127.0.0.1'
+    if (options.all === true) callback(null, [{ address, family: 4 }])
+    else callback(null, address, 4)
+  }
+
+  /** `registry.example` out there, as far as we know: we see no more of it than a proxy, which sees none of our own. */
+  async function farAway() {
+    const registry = await startRegistry()
+    const proxy = await openProxy({ routes: { 'registry.example': registry.url } })
+    const client = openClient({
+      proxy: { http: proxy.url, except: 'own.example' },
+      address: (name) => new URL(`http://${name}`),
+      lookup: dns,
+      retries: 2,
+    })
+    onTestFinished(async () => {
+      await Promise.all([client.close(), registry.stop()])
+    })
+    return { registry, proxy, remote: client.remote('registry.example/acme/api'), client }
+  }
+
+  const toNoAvail = expect.stringMatching(
+    /sends us to own\.example, which leads to 127\.0\.0\.1, this machine; nothing is/,
+  )
+
+  test('is not followed to this machine by a redirect', async () => {
+    const [{ registry, remote }, other] = await Promise.all([farAway(), stranger()])
+    const headers = { location: `http://own.example:${other.url.port}/blob` }
+    registry.fail({ step: 'blob-head', effect: { kind: 'status', status: 307, headers } })
+    await expect(remote.exists(layer())).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE', message: toNoAvail })
+    expect([registry.requests.length, other.seen]).toEqual([1, []])
+  })
+
+  test('is not followed there by an upload', async () => {
+    const [{ registry, remote }, other] = await Promise.all([farAway(), stranger()])
+    const set = { location: `http://own.example:${other.url.port}/upload` }
+    registry.fail({ step: 'upload-open', effect: { kind: 'headers', set } })
+    const blob = layer()
+    await expect(remote.push(blob, blob.open)).rejects.toMatchObject({ message: toNoAvail })
+    expect([steps(registry), other.seen]).toEqual([['upload-open 202'], []])
+  })
+
+  test('is not followed there though we were there for ourselves before', async () => {
+    const [{ registry, remote, client }, own] = await Promise.all([
+      farAway(),
+      startRegistry({ hostname: 'own.example' }),
+    ])
+    onTestFinished(() => own.stop())
+    // Whose connection stays open; it is of the same host and port.
+    expect(await client.remote(`${own.host}/acme/api`).resolve('1.0')).toBeUndefined()
+    registry.fail({ step: 'blob-head', effect: { kind: 'status', status: 307, headers: { location: own.url.href } } })
+    await expect(remote.exists(layer())).rejects.toMatchObject({ message: toNoAvail })
+    expect(steps(own)).toEqual(['manifest-head 404'])
+    expect(client.waits).toEqual([])
+  })
+
+  test('is left to the proxy that goes there for us', async () => {
+    const [{ registry, proxy, remote }, other] = await Promise.all([farAway(), stranger()])
+    const headers = { location: `http://elsewhere.example:${other.url.port}/blob` }
+    registry.fail({ step: 'blob-head', effect: { kind: 'status', status: 307, headers } })
+    await expect(remote.exists(layer())).rejects.toMatchObject({ code: expect.any(String) })
+    expect(proxy.asked).toContain(`HEAD http://elsewhere.example:${other.url.port}/blob`)
+    expect(other.seen).toEqual([])
+  })
+
+  test('is followed from this machine to this machine, and no further inwards', async () => {
+    const [registry, other] = await Promise.all([startRegistry({ hostname: 'registry.example' }), stranger()])
+    const client = openClient({ lookup: dns, address: () => registry.url, retries: 0 })
+    onTestFinished(async () => {
+      await Promise.all([client.close(), registry.stop()])
+    })
+    const remote = client.remote('registry.example/acme/api')
+    const redirect = (host: string) => ({
+      step: 'blob-head' as const,
+      effect: { kind: 'status' as const, status: 307, headers: { location: `http://${host}:${other.url.port}/blob` } },
+    })
+    registry.fail(redirect('own.example'))
+    expect(await remote.exists(layer())).toBe(false)
+    expect(other.seen).toHaveLength(1)
+    registry.heal()
+    registry.fail(redirect('metadata.example'))
+    await expect(remote.exists(layer('another'))).rejects.toThrow('leads to 169.254.169.254, a link-local address')
   })
 })
 

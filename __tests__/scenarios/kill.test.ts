@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Effect } from '../support/registry/effect.ts'
 import type { Step } from '../support/registry/route.ts'
-import { type InProcessRegistry, startRegistry } from '../support/registry/server.ts'
+import { type InProcessRegistry, type RegistryOptions, startRegistry } from '../support/registry/server.ts'
 import { makeRunner, type Runner } from '../support/runner.ts'
 import { type SampleLayout, writeSampleLayout } from '../support/sample-layout.ts'
-import { expectGreen, tagsOf, twoPlatforms, unscanned } from './stage.ts'
+import { expectGreen, login, tagsOf, twoPlatforms, unscanned } from './stage.ts'
 
 const PATH = 'acme/api'
 const AT_A_TIME = 2
@@ -25,6 +25,7 @@ const ALL: readonly Step[] = [
   'manifest-put',
   'tag-put',
   'tags',
+  'token',
 ]
 /** Killed while a request waits to be dealt with, and while its answer is on its way. */
 const MOMENTS: readonly (readonly [string, Effect])[] = [
@@ -32,11 +33,21 @@ const MOMENTS: readonly (readonly [string, Effect])[] = [
   ['has been dealt with', { kind: 'slow-answer', ms: LONG }],
 ]
 
-test.each(MOMENTS)(
-  'killed when any request of a publish %s, no tag stands before its time, and the next run sends what is missing',
+const PASSWORD = 'pass-word-of-the-robot'
+/** With tokens, a refusal and a token stand before the first request of each registry. */
+const DOORS: readonly (readonly [string, RegistryOptions])[] = [
+  ['open registries', {}],
+  ['registries behind tokens', { auth: { kind: 'token', users: { robot: { password: PASSWORD } } } }],
+]
+const WALKS = DOORS.flatMap(([door, options]) =>
+  MOMENTS.map(([when, effect]) => [door, when, options, effect] as const),
+)
+
+test.each(WALKS)(
+  'killed when any request of a publish to %s %s, no tag stands before its time, and the next run sends what is missing',
   { timeout: 300_000 },
-  async (_when, effect) => {
-    const counts = await requestsOfACleanRun()
+  async (...[_door, _when, options, effect]) => {
+    const counts = await requestsOfACleanRun(options)
     // Two registries that are asked the same; the moments take turns, so that one walk goes through all requests.
     const which = effect.kind === 'delay' ? 0 : 1
     const moments = Array.from({ length: counts[which] ?? 0 }, (_, at) => at + 1)
@@ -44,7 +55,7 @@ test.each(MOMENTS)(
     const walk = moments.values()
     await Promise.all(
       Array.from({ length: AT_A_TIME }, async () => {
-        for (const nth of walk) await killAndFinish(which, { nth, effect })
+        for (const nth of walk) await killAndFinish({ which, nth, effect, options })
       }),
     )
   },
@@ -57,10 +68,16 @@ type Stage = AsyncDisposable & {
   readonly inputs: Readonly<Record<string, string>>
 }
 
-async function openStage(): Promise<Stage> {
-  const [runner, ...registries] = await Promise.all([makeRunner(), startRegistry(), startRegistry()])
+async function openStage(options: RegistryOptions): Promise<Stage> {
+  const [runner, ...registries] = await Promise.all([makeRunner(), startRegistry(options), startRegistry(options)])
   const layout = await writeSampleLayout(join(runner.workspace, 'layout'), twoPlatforms())
-  const inputs = { ...unscanned(...registries.map(({ host }) => `${host}/${PATH}`)), tags: 'version\nlatest' }
+  const inputs = {
+    ...unscanned(...registries.map(({ host }) => `${host}/${PATH}`)),
+    tags: 'version\nlatest',
+    ...(options.auth === undefined
+      ? {}
+      : { 'registry-auth': registries.map(({ host }) => login(host, PASSWORD)).join('') }),
+  }
   return {
     runner,
     registries,
@@ -72,19 +89,29 @@ async function openStage(): Promise<Stage> {
   }
 }
 
-async function requestsOfACleanRun(): Promise<readonly number[]> {
-  await using stage = await openStage()
+async function requestsOfACleanRun(options: RegistryOptions): Promise<readonly number[]> {
+  await using stage = await openStage(options)
   expectGreen(await stage.runner.step({ inputs: stage.inputs }))
-  return stage.registries.map(({ requests }) => requests.length)
+  return stage.registries.map(({ requests }) => {
+    expect(requests.some(({ step }) => step === 'token')).toBe(options.auth !== undefined)
+    return requests.length
+  })
 }
 
-type Moment = { readonly nth: number; readonly effect: Effect }
+type Moment = {
+  /** which of the registries, and which of its requests */
+  readonly which: number
+  readonly nth: number
+  readonly effect: Effect
+  readonly options: RegistryOptions
+}
 
-async function killAndFinish(which: number, { nth, effect }: Moment): Promise<void> {
-  await using stage = await openStage()
+async function killAndFinish({ which, nth, effect, options }: Moment): Promise<void> {
+  await using stage = await openStage(options)
   const { runner, registries, inputs, layout } = stage
   const victim = registries[which]
-  victim?.fail({ step: ALL, when: { nth }, effect })
+  // Before the look at who asks, so that what is refused there counts too.
+  victim?.fail({ step: ALL, beforeAuth: true, when: { nth }, effect })
   const killed = await runner.step({ inputs, killWhen: () => (victim?.requests.length ?? 0) >= nth })
   expect(killed.main.signals, `request ${nth}`).toEqual(['SIGKILL'])
 

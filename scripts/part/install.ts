@@ -5,7 +5,8 @@ import { canMakeDebianRoot, debianRoot, makeDebianRoot } from './debian-root.ts'
 import { oneAtATime, type Say } from './folder.ts'
 import { buildProgram, builtPath, findGo } from './go-build.ts'
 import { locate } from './locate.ts'
-import { type GoProgram, type PartName, part } from './table.ts'
+import { type FromUnpacked, type GoProgram, type PartName, part } from './table.ts'
+import { canUnpack, unpack, unpackedFolder } from './unpacked.ts'
 
 /** Installs what is not there yet, and says for each part where it is or what a person has to do. */
 export async function install(names: readonly PartName[], say: Say): Promise<void> {
@@ -38,17 +39,29 @@ type Maker = (say: Say) => Promise<void>
 async function makerOf(name: PartName): Promise<Maker | undefined> {
   const go = (await findGo()) !== undefined
   const { recipe } = part(name)
-  if (recipe.from === 'debian') {
-    return canMakeDebianRoot() ? root : withoutRoot(recipe.otherwise, go)
+  switch (recipe.from) {
+    case 'debian':
+      return canMakeDebianRoot() ? root : withoutRoot(recipe.otherwise, go)
+    case 'go':
+      return withoutRoot(recipe.program, go)
+    case 'package':
+      return (await canInstallPackages()) ? (say) => debianPackage(recipe.package, say) : undefined
+    case 'unpacked':
+      return (await canUnpack()) ? (say) => unpacked(recipe, say) : undefined
+    case 'here':
+      return go ? makerHere(name) : undefined
   }
-  if (recipe.from === 'go') {
-    return withoutRoot(recipe.program, go)
+}
+
+function makerHere(name: PartName): Maker | undefined {
+  if (name === 'trivy-db') {
+    return database
   }
-  if (recipe.from === 'package') {
-    return isRoot() && (await onPath('apt-get')) !== undefined ? (say) => debianPackage(recipe.package, say) : undefined
-  }
-  const maker = name === 'trivy-db' ? database : builderImage
-  return go && (name === 'trivy-db' || canMakeDebianRoot()) ? maker : undefined
+  return canMakeDebianRoot() ? builderImage : undefined
+}
+
+async function canInstallPackages(): Promise<boolean> {
+  return isRoot() && (await onPath('apt-get')) !== undefined
 }
 
 function withoutRoot(program: GoProgram | undefined, go: boolean): Maker | undefined {
@@ -69,6 +82,11 @@ function debianPackage(name: string, say: Say): Promise<void> {
     await mustRun('refresh the list of packages', 'apt-get', ['update'], { environment })
     await mustRun(`install ${name}`, 'apt-get', ['install', '-y', '--no-install-recommends', name], { environment })
   })
+}
+
+function unpacked(recipe: FromUnpacked, say: Say): Promise<void> {
+  const folder = unpackedFolder(recipe.packages)
+  return once(`unpacked-${recipe.packages.join('+')}`, folder, say, () => unpack(recipe, say))
 }
 
 function root(say: Say): Promise<void> {

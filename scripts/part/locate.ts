@@ -8,6 +8,7 @@ import { canMakeDebianRoot, inDebianRoot } from './debian-root.ts'
 import { builtPath, findGo } from './go-build.ts'
 import { runningEngine } from './running-engine.ts'
 import { type Part, type PartName, part, variableOf } from './table.ts'
+import { canUnpack, inUnpacked } from './unpacked.ts'
 
 export type Located =
   | { readonly found: true; readonly path: string; readonly how: string }
@@ -72,7 +73,8 @@ async function suitableOnPath(wanted: Part): Lookup {
     return undefined
   }
   const file = await onPath(wanted.onPath.command)
-  return file === undefined ? undefined : ofRightVersion(file, wanted.onPath.ask, wanted.onPath.accepts)
+  const isAlone = file === undefined || !(await hasCompany(wanted, file))
+  return isAlone ? undefined : ofRightVersion(file, wanted.onPath.ask, wanted.onPath.accepts)
 }
 
 async function userPlugin(name: PartName): Lookup {
@@ -105,7 +107,7 @@ async function ofRightVersion(file: string, ask: readonly string[], accepts: str
 
 async function kept(wanted: Part): Lookup {
   for (const file of await keptFiles(wanted)) {
-    if (await exists(file)) {
+    if ((await exists(file)) && (await hasCompany(wanted, file))) {
       return { found: true, path: file, how: 'installed by scripts/parts' }
     }
   }
@@ -125,7 +127,16 @@ async function keptFiles(wanted: Part): Promise<readonly string[]> {
   if (recipe.from === 'package') {
     return []
   }
+  if (recipe.from === 'unpacked') {
+    return [inUnpacked(recipe)]
+  }
   return [wanted.name === 'trivy-db' ? await databaseFolder() : builderImageFolder()]
+}
+
+async function hasCompany({ company = [] }: Part, file: string): Promise<boolean> {
+  const beside = (name: string) => executable(path.join(path.dirname(file), name))
+  const there = company.map(async (name) => (await beside(name)) || (await onPath(name)) !== undefined)
+  return (await Promise.all(there)).every(Boolean)
 }
 
 async function absent(wanted: Part): Promise<Located> {
@@ -134,10 +145,18 @@ async function absent(wanted: Part): Promise<Located> {
 
 async function remedyFor(wanted: Part): Promise<string> {
   const command = `scripts/parts ${wanted.name}`
-  const { recipe } = wanted
-  if (recipe.from === 'package') {
-    return remedyForPackage(wanted, command)
+  switch (wanted.recipe.from) {
+    case 'package':
+      return remedyForPackage(wanted, command)
+    case 'unpacked':
+      return (await canUnpack()) ? `Run: ${command}` : `Install ${wanted.called}`
+    default:
+      return remedyForBuilt(wanted, command)
   }
+}
+
+async function remedyForBuilt(wanted: Part, command: string): Promise<string> {
+  const { recipe } = wanted
   const needsRoot = recipe.from === 'debian' ? recipe.otherwise === undefined : wanted.name === 'builder-image'
   const needsGo = recipe.from !== 'debian' || !canMakeDebianRoot()
   if (needsRoot && !canMakeDebianRoot()) {

@@ -14,6 +14,8 @@ export const PART_NAMES = [
   'cosign',
   'registry2',
   'builder-image',
+  'tinyproxy',
+  'credential-pass',
 ] as const
 
 /** Only benchmarks run beside these: they are installed when they are asked for by name. */
@@ -36,6 +38,8 @@ type FromGo = { readonly from: 'go'; readonly program: GoProgram }
 type MadeHere = { readonly from: 'here' }
 /** A package of the machine's own Debian, which only root may install. */
 type FromPackage = { readonly from: 'package'; readonly package: string }
+/** A file of packages of the machine's own Debian that lie unpacked beside it, and are not installed. */
+export type FromUnpacked = { readonly from: 'unpacked'; readonly packages: readonly string[]; readonly file: string }
 
 /** How a copy that the machine already has is recognized: its name on PATH, and which versions will do. */
 type OnPath = {
@@ -46,8 +50,10 @@ type OnPath = {
 
 export type Part = {
   readonly name: PartName
-  readonly recipe: FromDebian | FromGo | FromPackage | MadeHere
+  readonly recipe: FromDebian | FromGo | FromPackage | FromUnpacked | MadeHere
   readonly onPath?: OnPath
+  /** Programs that it starts itself: beside it, or on PATH. */
+  readonly company?: readonly string[]
   /** How a sentence names it. */
   readonly called: string
 }
@@ -203,6 +209,24 @@ const PARTS: readonly Part[] = [
     called: 'Distribution registry 2.8',
   },
   { name: 'builder-image', recipe: { from: 'here' }, called: 'image with BuildKit 0.32' },
+  {
+    name: 'tinyproxy',
+    recipe: { from: 'unpacked', packages: ['tinyproxy-bin'], file: 'usr/bin/tinyproxy' },
+    onPath: { command: 'tinyproxy', ask: ['-v'], accepts: '>=1.10' },
+    called: 'tinyproxy 1.10 or newer',
+  },
+  {
+    name: 'credential-pass',
+    // Installed for good, it would become the store that Docker puts logins into by itself.
+    recipe: {
+      from: 'unpacked',
+      packages: ['golang-docker-credential-helpers', 'pass', 'tree'],
+      file: 'usr/bin/docker-credential-pass',
+    },
+    onPath: { command: 'docker-credential-pass', ask: ['version'], accepts: '>=0.6' },
+    company: ['pass', 'gpg', 'gpgconf'],
+    called: 'docker-credential-pass 0.6 or newer with pass and gpg',
+  },
   {
     name: 'regctl',
     recipe: { from: 'go', program: REGCTL },

@@ -45,14 +45,32 @@ export function wrongAfterSuccess(
   })
 }
 
+/** Tags that show the image where it is not whole: never, however a run ended. */
+export function brokenTags(
+  places: readonly Place[],
+  content: readonly Descriptor[],
+  tags: readonly string[],
+): readonly string[] {
+  const [root] = content
+  return places.flatMap((place) => {
+    const shown = tags.filter((tag) => shownAt(place, tag) === root?.digest)
+    const missing = shown.length === 0 ? [] : missingAt(place, content)
+    return missing.map((digest) => `${nameOf(place)}:${shown.join(', ')} can be pulled without ${digest}`)
+  })
+}
+
+/** What a run was to keep to: what tags showed before, and whether one registry may be finished without another. */
+export type Terms = { readonly before: Before; readonly onFailure: 'abort' | 'continue' }
+
 /** What is half done after a run that failed. */
 export function wrongAfterFailure(
   places: readonly Place[],
   content: readonly Descriptor[],
-  before: Before,
+  { before, onFailure }: Terms,
 ): readonly string[] {
   const [root] = content
-  const everywhere = places.every((place) => missingAt(place, content).length === 0)
+  // What stands in the way of a tag: with `continue`, only what its own repository lacks, which `brokenTags` looks for.
+  const everywhere = onFailure === 'continue' || places.every((place) => missingAt(place, content).length === 0)
   return places.flatMap((place, at) =>
     Object.entries(before[at] ?? {}).flatMap(([tag, old]) => {
       const now = shownAt(place, tag)

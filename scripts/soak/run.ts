@@ -1,14 +1,13 @@
-import { loginAt, openClient } from '../../__tests__/support/client.ts'
-import type { AuthOption } from '../../__tests__/support/registry/auth.ts'
-import { startRegistry } from '../../__tests__/support/registry/server.ts'
+import { openClient } from '../../__tests__/support/client.ts'
 import { deliver, type Journey, moveTags } from '../../src/content/publish.ts'
-import { asLadingError } from '../../src/error.ts'
+import { asLadingError, type LadingError } from '../../src/error.ts'
 import { admit } from '../../src/image/admitted.ts'
 import type { Descriptor } from '../../src/image/descriptor.ts'
 import { type Dice, diceOf } from './dice.ts'
 import { randomImage, type SoakImage } from './image.ts'
 import {
   type Before,
+  brokenTags,
   contentOf,
   forgottenSessions,
   type Place,
@@ -16,7 +15,8 @@ import {
   wrongAfterFailure,
   wrongAfterSuccess,
 } from './judge.ts'
-import { type Ground, lastingFault, passingFaults, RETRIES, randomRules } from './weather.ts'
+import { openPlaces, type Places } from './places.ts'
+import { lastingFault, passingFaults, RETRIES } from './weather.ts'
 
 /** How one run went: `complaints` is what should not be. */
 export type SoakEnd = {
@@ -40,56 +40,27 @@ export async function soak(seed: number): Promise<SoakEnd> {
   await using places = await openPlaces(dice)
   const tags = TAGS.slice(0, dice.between(1, TAGS.length))
   const before = seedTags(dice, places.list, tags)
-  const lasting = dice.chance(30)
-  await arm(dice, places, image, lasting)
+  const unlucky = await arm(dice, places, image)
+  const task: Task = { image, tags, content, onFailure: dice.chance(40) ? 'continue' : 'abort' }
 
-  const failure = await publish(places.list, image, tags)
-  const complaints: string[] = [...places.registries.flatMap(forgottenSessions)]
+  const { failure, begun } = await publish(places, task)
+  const complaints: string[] = [
+    ...places.registries.flatMap(forgottenSessions),
+    ...brokenTags(places.list, content, tags),
+  ]
   if (failure === undefined) complaints.push(...wrongAfterSuccess(places.list, content, tags))
   else {
-    if (!lasting) complaints.push(`what passes was not outlasted: ${failure.code}, ${failure.message}`)
+    if (unlucky === undefined) complaints.push(`what passes was not outlasted: ${failure.code}, ${failure.message}`)
     if (failure.code === 'INTERNAL') complaints.push(`nobody foresaw ${failure.message}`)
-    complaints.push(...wrongAfterFailure(places.list, content, before))
-    complaints.push(...(await finish(places, { image, tags, content })))
+    complaints.push(...wrongAfterFailure(places.list, content, { before, onFailure: task.onFailure }))
+    // With `continue` one registry in trouble is no trouble of the others.
+    const spared =
+      begun && task.onFailure === 'continue' ? places.list.filter((place) => place.registry !== unlucky) : []
+    complaints.push(...wrongAfterSuccess(spared, content, tags).map((wrong) => `though spared, ${wrong}`))
+    complaints.push(...(await finish(places, task)))
   }
   const story = `${content.length} pieces to ${places.list.length} repositories of ${places.registries.length} registries`
   return { seed, story, failure: failure?.code, complaints }
-}
-
-type Places = AsyncDisposable & {
-  readonly list: readonly Place[]
-  readonly registries: readonly Place['registry'][]
-  /** what faults have to know of each of them, in the same order */
-  readonly grounds: readonly Ground[]
-}
-
-async function openPlaces(dice: Dice): Promise<Places> {
-  const count = dice.between(1, 3)
-  const options = Array.from({ length: count }, () => ({ ...randomRules(dice), auth: randomAuth(dice) }))
-  const registries = await Promise.all(options.map((option) => startRegistry(option)))
-  const list = registries.map((registry) => ({ registry, path: 'acme/api' }))
-  const [first] = registries
-  // A second repository of the same registry shares its blobs.
-  const sibling = first !== undefined && dice.chance(30) ? [{ registry: first, path: 'acme/sibling' }] : []
-  return {
-    list: [...list, ...sibling],
-    registries,
-    grounds: registries.map(({ url }, at) => ({
-      realm: options[at]?.auth.kind === 'token' ? `${url.origin}/token` : undefined,
-      uploadsElsewhere: options[at]?.storage?.uploads === true,
-    })),
-    async [Symbol.asyncDispose]() {
-      await Promise.all(registries.map((registry) => registry.stop()))
-    },
-  }
-}
-
-function randomAuth(dice: Dice): AuthOption {
-  const users = { user: { password: 'pass-word' } }
-  const anonymous = dice.chance(50) ? 'pull' : 'none'
-  const realm = dice.chance(30) ? { realm: 'elsewhere' } : {}
-  const token: AuthOption = { kind: 'token', users, opaque: dice.chance(30), anonymous, ...realm }
-  return dice.pick<AuthOption>([{ kind: 'none' }, { kind: 'basic', users }, token])
 }
 
 /** Some tags show an older image already. */
@@ -100,27 +71,38 @@ function seedTags(dice: Dice, places: readonly Place[], tags: readonly string[])
   })
 }
 
-async function arm(dice: Dice, places: Places, image: SoakImage, lasting: boolean): Promise<void> {
-  const { registries, grounds } = places
-  for (const [at, registry] of registries.entries()) {
-    const ground = grounds[at] ?? { realm: undefined, uploadsElsewhere: false }
+/** Faults for all of them; the registry whose trouble does not end, if there is one. */
+async function arm(dice: Dice, places: Places, image: SoakImage): Promise<Place['registry'] | undefined> {
+  const unlucky = dice.chance(30) ? dice.between(0, places.registries.length - 1) : undefined
+  for (const [at, registry] of places.registries.entries()) {
+    const ground = places.grounds[at]
+    if (ground === undefined) continue
     for (const fault of await passingFaults(dice, image, ground)) registry.fail(fault)
+    if (at === unlucky) registry.fail(lastingFault(dice, TAGS, ground))
   }
-  const unlucky = registries[dice.between(0, registries.length - 1)]
-  if (lasting) unlucky?.fail(lastingFault(dice, TAGS))
+  return unlucky === undefined ? undefined : places.registries[unlucky]
 }
 
-/** What a step does, without its log: look, bring, tag. The failure, if there is one. */
-async function publish(places: readonly Place[], { source, root }: SoakImage, tags: readonly string[]) {
-  await using client = openClient({
-    logins: places.map(({ registry }) => loginAt(registry.host)),
-    retries: RETRIES,
-  })
+type Task = {
+  readonly image: SoakImage
+  readonly tags: readonly string[]
+  readonly content: readonly Descriptor[]
+  readonly onFailure: Journey['onFailure']
+}
+
+/** How a publish ended: the failure, if there is one, and whether anything was written before it. */
+type Published = { readonly failure: LadingError | undefined; readonly begun: boolean }
+
+/** What a step does, without its log: look, bring, tag. */
+async function publish({ list, logins }: Places, { image, tags, onFailure }: Task): Promise<Published> {
+  await using client = openClient({ logins, retries: RETRIES })
+  const { source, root } = image
   const signal = new AbortController().signal
-  const journey: Journey = { source, signal, now: () => 0, sleep: async () => undefined, onFailure: 'abort' }
+  const journey: Journey = { source, signal, now: () => 0, sleep: async () => undefined, onFailure }
+  let begun = false
   try {
     const destinations = await Promise.all(
-      places.map(async ({ registry, path }) => {
+      list.map(async ({ registry, path }) => {
         const target = client.remote(`${registry.host}/${path}`)
         const looked = tags.map(async (tag) => ({
           tag,
@@ -133,23 +115,22 @@ async function publish(places: readonly Place[], { source, root }: SoakImage, ta
         return { target, tags: await Promise.all(looked) }
       }),
     )
+    begun = true
     const deliveries = await deliver(admit(root, 'passed'), destinations, journey)
     const outcomes = await moveTags(admit(root, 'passed'), deliveries, journey)
     const failed = outcomes.find((outcome) => outcome.outcome === 'failed')
-    return failed?.outcome === 'failed' ? failed.error : undefined
+    return { failure: failed?.outcome === 'failed' ? failed.error : undefined, begun }
   } catch (thrown) {
-    return asLadingError(thrown)
+    return { failure: asLadingError(thrown), begun }
   }
 }
 
-type Task = { readonly image: SoakImage; readonly tags: readonly string[]; readonly content: readonly Descriptor[] }
-
 /** The run after a failed one, in good weather. */
-async function finish({ list, registries }: Places, { image, tags, content }: Task): Promise<readonly string[]> {
-  for (const registry of registries) registry.heal()
-  const failure = await publish(list, image, tags)
+async function finish(places: Places, task: Task): Promise<readonly string[]> {
+  for (const registry of places.registries) registry.heal()
+  const { failure } = await publish(places, task)
   if (failure !== undefined) return [`the next run failed too: ${failure.code}, ${failure.message}`]
-  return wrongAfterSuccess(list, content, tags).map((wrong) => `after the next run, ${wrong}`)
+  return wrongAfterSuccess(places.list, task.content, task.tags).map((wrong) => `after the next run, ${wrong}`)
 }
 
 function kindOf(tag: string): 'fixed' | 'moving' {

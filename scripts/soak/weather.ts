@@ -1,5 +1,6 @@
 import type { Effect } from '../../__tests__/support/registry/effect.ts'
 import type { Fault } from '../../__tests__/support/registry/fault.ts'
+import type { PullLimit } from '../../__tests__/support/registry/pull-limit.ts'
 import type { Step } from '../../__tests__/support/registry/route.ts'
 import type { Rules } from '../../__tests__/support/registry/rules.ts'
 import { childrenOf } from '../../src/content/copy.ts'
@@ -17,8 +18,16 @@ export function randomRules(dice: Dice): Rules {
     ...(dice.chance(20) ? { multiTag: true } : {}),
     ...(dice.chance(20) ? { singlePost: true } : {}),
     ...(dice.chance(20) ? { referrers: false } : {}),
+    // Then nobody but us sees to it that a tag shows something whole.
+    ...(dice.chance(20) ? { validate: false } : {}),
     ...(dice.chance(30) ? { storage: { blobs: dice.chance(50), uploads: dice.chance(50) } } : {}),
   }
+}
+
+/** Docker Hub's pull limit, nearly used up: a publish looks with HEADs, so it may not need a pull. */
+export function randomPullLimit(dice: Dice): { readonly pullLimit?: PullLimit } {
+  if (!dice.chance(20)) return {}
+  return { pullLimit: { limit: 100, remaining: dice.between(0, 2), exhausted: dice.pick(['quota', 'abuse']) } }
 }
 
 /** What is known of a registry before its faults are chosen. */
@@ -27,22 +36,29 @@ export type Ground = {
   readonly realm: string | undefined
   /** whether uploads go to another host, which asks for no login */
   readonly uploadsElsewhere: boolean
+  /** whether a GET of a manifest may be one too many */
+  readonly countsPulls: boolean
+  /** whether a manifest is refused when its parts are missing */
+  readonly checksContent: boolean
 }
 
 /** Faults that end, or that can be lived with: a publish has to come through them. */
 export async function passingFaults(dice: Dice, image: SoakImage, ground: Ground): Promise<readonly Fault[]> {
   const gusts = SHARING.flatMap((steps) => gustsAt(steps, dice))
-  const oddities = ODDITIES.filter(() => dice.chance(8))
-  const losses = dice.chance(20) ? [await lossOf(dice, image)] : []
-  const expiries = dice.chance(20) ? expiry(dice, ground) : []
+  const oddities = ODDITIES.filter((fault) => dice.chance(8) && isFair(fault, ground))
+  const losses = dice.chance(20) ? [await lossOf(dice, image)].filter((fault) => isFair(fault, ground)) : []
+  const expiries = dice.chance(40) ? expiry(dice, ground) : []
   return [...gusts, ...oddities, ...losses, ...expiries]
 }
 
 /** A fault that does not end. */
-export function lastingFault(dice: Dice, tags: readonly [string, ...string[]]): Fault {
+export function lastingFault(dice: Dice, tags: readonly [string, ...string[]], ground: Ground): Fault {
+  // Then each look is a pull, until there is none left.
+  if (ground.countsPulls && dice.chance(50)) return { step: 'manifest-head', effect: { kind: 'status', status: 405 } }
   const step = dice.pick(GUSTY)
   const reference = step === 'tag-put' && dice.chance(50) ? { reference: dice.pick(tags) } : {}
-  return { step, ...reference, effect: dice.pick(LASTING) }
+  const fault: Fault = { step, ...reference, effect: dice.pick(LASTING) }
+  return isFair(fault, ground) ? fault : { ...fault, effect: { kind: 'reset' } }
 }
 
 const GUSTY = [
@@ -81,9 +97,20 @@ function gust(step: Step, dice: Dice): Effect {
   const status = dice.pick([408, 429, 500, 502, 503, 504])
   const later: Effect = { kind: 'status', status, headers: { 'retry-after': dice.pick(['0', '1', '30']) } }
   const any: readonly [Effect, ...Effect[]] = [{ kind: 'status', status }, later, { kind: 'reset' }]
-  if (step === 'upload-put') return dice.pick([...any, { kind: 'reset', afterBytes: 3 }, ...lostAnswers(status)])
-  return step === 'mount' || step === 'token' ? dice.pick(any) : dice.pick([...any, ...lostAnswers(status)])
+  if (step === 'upload-put')
+    return dice.pick([...any, { kind: 'reset', afterBytes: 3 }, ...lostAnswers(status), PAGE, ABUSE])
+  if (step === 'upload-open') return dice.pick([...any, ...lostAnswers(status), PAGE, ABUSE])
+  if (step === 'token') return dice.pick([...any, { kind: 'cut', after: 5 }, ABUSE])
+  if (step === 'mount') return dice.pick([...any, PAGE])
+  // A HEAD has no words, so that a 403 of it cannot be told from a missing right.
+  const isLook = step === 'manifest-head' || step === 'blob-head'
+  return dice.pick([...any, ...lostAnswers(status), ...(isLook ? [] : [ABUSE])])
 }
+
+/** GHCR's word for too many requests. */
+const ABUSE: Effect = { kind: 'status', status: 403, body: 'You have exceeded a secondary rate limit.' }
+/** A proxy's page for people in place of the answer. */
+const PAGE: Effect = { kind: 'html' }
 
 /** The work is done, and nobody learns of it. */
 function lostAnswers(status: number): readonly [Effect, Effect] {
@@ -116,9 +143,24 @@ async function lossOf(dice: Dice, { source, platforms }: SoakImage): Promise<Fau
   return { step: 'manifest-put', reference: manifest.digest, when: { first: 1 }, effect }
 }
 
-/** A token that the registry no longer takes, in the middle of everything. */
+/**
+ * Whether anybody could come through. Not where a look costs a pull and there are none, and not where a registry says that
+ * it has what it has not, twice: of the blob, and of the manifest that names it.
+ */
+function isFair({ step, effect }: Fault, { countsPulls, checksContent }: Ground): boolean {
+  if (countsPulls && step === 'manifest-head') return false
+  return checksContent || (effect.kind !== 'forget' && effect.kind !== 'lose-blobs')
+}
+
+/** When these are asked for, somebody has proved already who he is: a request's first token is not its last. */
+const WRITES = ['upload-open', 'upload-put', 'manifest-put', 'tag-put'] as const satisfies readonly Step[]
+
+/** One token that the registry no longer takes, or all of them at once, in the middle of everything. */
 function expiry(dice: Dice, { realm, uploadsElsewhere }: Ground): readonly Fault[] {
   if (realm === undefined) return []
+  if (dice.chance(50)) {
+    return [{ step: WRITES, beforeAuth: true, when: { nth: dice.between(1, 40) }, effect: { kind: 'expire-tokens' } }]
+  }
   const challenge = `Bearer realm="${realm}",service="soak",error="invalid_token"`
   const effect: Effect = { kind: 'status', status: 401, headers: { 'www-authenticate': challenge } }
   const step = dice.pick<Step>(['upload-put', 'manifest-put', 'tag-put', 'upload-open'])
@@ -131,6 +173,9 @@ const LASTING: readonly [Effect, ...Effect[]] = [
   { kind: 'status', status: 400, body: { errors: [{ code: 'MANIFEST_BLOB_UNKNOWN', message: 'no' }] } },
   { kind: 'status', status: 413, body: '<html>413 Request Entity Too Large</html>' },
   { kind: 'status', status: 503 },
+  { kind: 'status', status: 429, headers: { 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '0;w=21600' } },
+  { kind: 'status', status: 429, body: 'Too Many Requests' },
+  ABUSE,
   { kind: 'status', status: 401 },
   { kind: 'reset' },
   { kind: 'forget' },

@@ -20,10 +20,16 @@ const LISTS = Object.entries(RANGES).map(([nearness, ranges]) => ({ nearness, li
 /** The nearness of the host of a URL, which has already made `2130706433`, `0x7f.1` and `017700000001` an address. */
 export function nearnessOf(url: URL): Nearness {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '')
-  if (host === 'localhost' || host.endsWith('.localhost')) return 'this machine'
-  const version = isIP(host)
+  return host === 'localhost' || host.endsWith('.localhost') ? 'this machine' : nearnessOfAddress(host)
+}
+
+/** The nearness of an address without brackets; of anything else it is `public`. */
+export function nearnessOfAddress(text: string): Nearness {
+  // What follows `%` names the network interface (RFC 4007, 11).
+  const address = text.replace(/%.*$/, '')
+  const version = isIP(address)
   if (version === 0) return 'public'
-  const found = LISTS.find(({ list }) => list.check(host, version === 6 ? 'ipv6' : 'ipv4'))?.nearness
+  const found = LISTS.find(({ list }) => list.check(address, version === 6 ? 'ipv6' : 'ipv4'))?.nearness
   return isNear(found) ? found : 'public'
 }
 
@@ -33,9 +39,12 @@ export function nearnessOf(url: URL): Nearness {
  * A registry on this machine may name its neighbours in the network.
  */
 export function mayLeadTo(from: URL, to: URL): boolean {
-  const [near, far] = [nearnessOf(from), nearnessOf(to)]
-  if (far === 'public' || far === near || from.hostname === to.hostname) return true
-  return near === 'this machine' && far === 'private'
+  return from.hostname === to.hostname || mayLead(nearnessOf(from), nearnessOf(to))
+}
+
+/** The same for what is known of how near both are. */
+export function mayLead(from: Nearness, to: Nearness): boolean {
+  return to === 'public' || to === from || (from === 'this machine' && to === 'private')
 }
 
 /** The place in words, for a message that says why we do not go there. */

@@ -1,4 +1,7 @@
+import { isIP, type LookupFunction } from 'node:net'
 import type { buildConnector, Dispatcher } from 'undici'
+import { type Nearness, nearnessOf } from './addresses.ts'
+import { guardedLookup } from './guarded-lookup.ts'
 import type { HostSettings } from './host-settings.ts'
 import { loginOf, type ProxySettings, proxyFor } from './proxy.ts'
 
@@ -9,18 +12,32 @@ export type Routes = {
   /** sockets for each origin */
   readonly connections: number
   readonly connectMs: number
+  /** how names are looked up; Node's way by default */
+  readonly lookup?: LookupFunction
 }
 
-/** Sockets to one origin, straight or through the proxy. */
-export async function openDispatcher(url: URL, routes: Routes): Promise<Dispatcher> {
+/** What one origin is to us. */
+export type Standing = {
+  /** how near to us whoever named it is; without it we chose it ourselves */
+  readonly ledFrom?: () => Nearness
+  /** told of the address at the other end of each new connection */
+  readonly onReached: (address: string) => void
+}
+
+/**
+ * Sockets to one origin, straight or through the proxy. A name that we were led to is judged by its addresses, but not
+ * through a proxy: there it is the proxy that looks it up.
+ */
+export async function openDispatcher(url: URL, routes: Routes, standing: Standing): Promise<Dispatcher> {
   const { connections, connectMs, settings } = routes
   const tls = await tlsOptions(settings(url.host))
   const common = { connections, allowH2: false, pipelining: 1 } as const
   const proxy = proxyFor(url, routes.proxy)
   if (proxy === undefined) {
     const { buildConnector, Pool } = await import('./sockets.ts')
-    const connect = withAlerts(buildConnector({ ...tls, allowH2: false, timeout: connectMs }))
-    return new Pool(url.origin, { ...common, connect })
+    const lookup = await lookupOf(url, routes, standing)
+    const connector = buildConnector({ ...tls, ...lookup, allowH2: false, timeout: connectMs })
+    return new Pool(url.origin, { ...common, connect: withNote(withAlerts(connector), standing.onReached) })
   }
   // All of undici: its proxies need methods that only the front door gives.
   const { ProxyAgent } = await import('undici')
@@ -46,6 +63,27 @@ function withAlerts(connector: buildConnector.connector): buildConnector.connect
       if (error === null) socket.once('error', (alert) => socket.destroy(alert))
       callback(...connected)
     })
+}
+
+function withNote(connector: buildConnector.connector, note: (address: string) => void): buildConnector.connector {
+  return (options, callback) =>
+    connector(options, (...connected) => {
+      const [, socket] = connected
+      if (socket?.remoteAddress !== undefined) note(socket.remoteAddress)
+      callback(...connected)
+    })
+}
+
+async function lookupOf(
+  url: URL,
+  { settings, lookup }: Routes,
+  { ledFrom }: Standing,
+): Promise<{ readonly lookup?: LookupFunction }> {
+  const isName = isIP(url.hostname) === 0 && nearnessOf(url) === 'public'
+  if (ledFrom === undefined || !isName) return lookup === undefined ? {} : { lookup }
+  const isProven = url.protocol === 'https:' && settings(url.host).unchecked !== true
+  const asked = lookup ?? (await import('node:dns')).lookup
+  return { lookup: guardedLookup({ from: ledFrom, isProven }, asked) }
 }
 
 type Tls = {

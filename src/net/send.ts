@@ -12,6 +12,8 @@ export type Request = {
   readonly repeatable?: boolean
   /** How long to wait for the head of the answer after the request was sent, in milliseconds. */
   readonly patienceMs?: number
+  /** Who named this place, if it is not his own: a registry may not lead us nearer to ourselves than it is. */
+  readonly ledBy?: URL
   /** Ends this request, beside what ends all of them. */
   readonly signal?: AbortSignal
 }

@@ -50,13 +50,16 @@ function ownErrorIn(error: unknown): LadingError | undefined {
   return undefined
 }
 
-/** undici tells what a proxy answered in words alone. A login that the proxy refuses is not worth a second try. */
+/**
+ * undici tells what a proxy answered in words alone. A login that the proxy refuses is not worth a second try; to one that
+ * it does not know tinyproxy says 401 (`src/reqs.c`), where others ask again with 407.
+ */
 function proxyRefusal(error: unknown, { host }: URL): LadingError | undefined {
   const text = error instanceof Error ? error.message : ''
   const status = /^Proxy (?:response|Authentication Required) \((\d+)\)/.exec(text)?.[1]
   if (status === undefined) return undefined
   const message = `${host}: the proxy does not lead there (status ${status} of the proxy)`
-  if (status !== '407') return new LadingError('REGISTRY_UNREACHABLE', message, { cause: error })
+  if (status !== '407' && status !== '401') return new LadingError('REGISTRY_UNREACHABLE', message, { cause: error })
   return new LadingError('REGISTRY_UNREACHABLE', message, {
     hint: 'Put a user and a password that the proxy knows into HTTPS_PROXY and HTTP_PROXY.',
   })

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { LadingError } from '../error.ts'
+import { type Nearness, nearnessOf, nearnessOfAddress } from './addresses.ts'
 import { openDispatcher, type Routes } from './dispatcher.ts'
 import { watchSending } from './progress.ts'
 import { discard } from './read.ts'
@@ -40,13 +41,25 @@ const TIME_LIMITS: TimeLimits = { connectMs: 15_000, headMs: 60_000, stallMs: 60
  */
 export function openWire(options: WireOptions): Wire {
   const dispatchers = new Map<string, Promise<Dispatcher>>()
+  /** how near the hosts are that we chose ourselves, by origin */
+  const reached = new Map<string, Nearness>()
   let isClosed = false
 
-  function dispatcherFor(url: URL): Promise<Dispatcher> {
-    const known =
-      dispatchers.get(url.origin) ?? openDispatcher(url, { ...options, connectMs: timeLimits(options).connectMs })
-    dispatchers.set(url.origin, known)
+  function dispatcherFor({ url, ledBy }: Request): Promise<Dispatcher> {
+    // Connections that we made ourselves are no way around the look at where somebody leads us.
+    const key = ledBy === undefined ? url.origin : `${url.origin}, named by ${ledBy.origin}`
+    const known = dispatchers.get(key) ?? openTo(url, ledBy)
+    dispatchers.set(key, known)
     return known
+  }
+
+  function openTo(url: URL, ledBy: URL | undefined): Promise<Dispatcher> {
+    const routes = { ...options, connectMs: timeLimits(options).connectMs }
+    const onReached = (address: string) => void reached.set(url.origin, nearnessOfAddress(address))
+    if (ledBy === undefined) return openDispatcher(url, routes, { onReached })
+    // Whom only a proxy has seen is far away, as far as we know.
+    const ledFrom = () => reached.get(ledBy.origin) ?? nearnessOf(ledBy)
+    return openDispatcher(url, routes, { onReached: () => undefined, ledFrom })
   }
 
   const send: Send = async (request) => {
@@ -54,7 +67,7 @@ export function openWire(options: WireOptions): Wire {
     if (signal.aborted) throw cancelled(signal)
     // Without a cause, so that nobody repeats it: what still runs after the end would only hold up the process.
     if (isClosed) throw new LadingError('REGISTRY_UNREACHABLE', `${request.url.host}: not asked, the step is over`)
-    const dispatcher = await dispatcherFor(request.url)
+    const dispatcher = await dispatcherFor(request)
     try {
       return await sendOnce(dispatcher, { ...request, signal }, options)
     } catch (error) {

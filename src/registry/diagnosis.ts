@@ -89,7 +89,7 @@ function temporary({ writing }: Deed, diagnosis: Diagnosis): Class | undefined {
 }
 
 /** GHCR says 403 when it has had enough (“You have exceeded a secondary rate limit”); no right is missing then. */
-function isAbuseLimit({ status, text }: Pick<Diagnosis, 'status' | 'text'>): boolean {
+export function isAbuseLimit({ status, text }: Pick<Diagnosis, 'status' | 'text'>): boolean {
   return status === 403 && /secondary rate limit/i.test(text)
 }
 

@@ -1,9 +1,11 @@
+import { Readable } from 'node:stream'
 import type { Credential } from '../access.ts'
 import { LadingError } from '../error.ts'
 import { inWords, mayLeadTo, nearnessOf } from '../net/addresses.ts'
 import { readBytes, readStart } from '../net/read.ts'
 import type { Request, Response, Send } from '../net/send.ts'
 import type { Challenge } from './challenge.ts'
+import { isAbuseLimit } from './diagnosis.ts'
 import { pushRemedy } from './remedy.ts'
 import { formatScope, type Scope } from './scope.ts'
 
@@ -39,6 +41,31 @@ export async function fetchToken(request: TokenRequest, send: Send): Promise<Tok
   const response = await send(tokenRequest(request, realm))
   if (response.status !== 200) throw await refused(request, realm, response)
   return parseToken(await readBytes(response, TOKEN_LIMIT), request)
+}
+
+/**
+ * An answer with a token counts when it is whole: one that breaks off, in its bytes or in its JSON, is trouble of the
+ * network and repeated as such. What is no JSON at all was meant so, and is handed on.
+ */
+export function withWholeTokens(send: Send): Send {
+  return async (request) => {
+    const response = await send(request)
+    if (response.status !== 200) return response
+    const bytes = await readBytes(response, TOKEN_LIMIT)
+    refuseHalf(bytes, response.url)
+    return { ...response, body: Readable.from([bytes]) }
+  }
+}
+
+function refuseHalf(bytes: Uint8Array, { host }: URL): void {
+  const text = new TextDecoder().decode(bytes)
+  if (!text.trimStart().startsWith('{')) return
+  try {
+    JSON.parse(text)
+  } catch (cause) {
+    // With a cause, which is what makes it worth another attempt.
+    throw new LadingError('REGISTRY_UNREACHABLE', `${host}: its answer breaks off in the middle`, { cause })
+  }
 }
 
 /** Whether credentials of `origin` may go to a realm: over https, or where the registry itself is on this machine. */
@@ -109,9 +136,12 @@ export function basic({ username, password }: { readonly username: string; reado
 
 async function refused(request: TokenRequest, realm: URL, response: Response): Promise<LadingError> {
   const { registry, credential, scopes } = request
-  const said = (await readStart(response, 2048)).replace(/\s+/g, ' ').slice(0, 300)
+  const start = (await readStart(response, 2048)).replace(/\s+/g, ' ')
+  const said = start.slice(0, 300)
   const words = said === '' ? '' : `: ${said}`
-  if (response.status === 429 || response.status >= 500) {
+  const isBusy = response.status === 429 || response.status >= 500
+  // GHCR's abuse limit is a 403 that is about no right (its words may lie behind the part that we quote).
+  if (isBusy || isAbuseLimit({ status: response.status, text: start })) {
     return new LadingError(
       'REGISTRY_BUSY',
       `asking ${realm.host} for a token for ${registry.name}: status ${response.status}${words}`,

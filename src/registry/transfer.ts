@@ -6,7 +6,7 @@ import { askedWait, isWorthRepeating } from '../net/retry.ts'
 import type { Request, Response } from '../net/send.ts'
 import { type Diagnosis, diagnose, isPassing } from './diagnosis.ts'
 import { locationOf } from './session.ts'
-import { explain, isSuccess, type Site, uploadsUrl } from './site.ts'
+import { explain, isSuccess, isWebPage, type Site, uploadsUrl } from './site.ts'
 
 /** A blob to send, its bytes opened anew for each attempt. */
 export type Blob = { readonly descriptor: Descriptor; readonly open: () => Promise<Readable> }
@@ -32,6 +32,7 @@ const COMMIT_MS = 15 * 60_000
 export async function beginUpload(site: Site, blob: Blob): Promise<URL | Unsent> {
   const answered = await answerTo(site, { method: 'POST', url: uploadsUrl(site), repeatable: false })
   if (!('status' in answered)) return failed(undefined, answered, false)
+  if (isWebPage(answered)) return webPage(site, blob, { session: undefined, answered })
   if (!isSuccess(answered)) {
     const diagnosis = await diagnose(answered)
     return refusedUpload(site, blob, { session: undefined, answered, diagnosis, isSent: false })
@@ -49,6 +50,7 @@ export async function sendBlob(site: Site, session: URL, blob: Blob): Promise<'u
   const put = { method: 'PUT', url: closing(session, blob), headers: TYPE, body } as const
   const answered = await answerTo(site, put)
   if (!('status' in answered)) return failed(session, answered, body.isSent())
+  if (isWebPage(answered)) return webPage(site, blob, { session, answered })
   if (isSuccess(answered)) return stored(answered)
   const diagnosis = await diagnose(answered)
   if (isBodyUnwanted(diagnosis)) return 'unwanted'
@@ -63,6 +65,7 @@ export async function sendInPatch(site: Site, session: URL, blob: Blob): Promise
   const body = bodyOf(blob)
   const patched = await answerTo(site, { method: 'PATCH', url: session, headers: TYPE, body })
   if (!('status' in patched)) return failed(session, patched, false)
+  if (isWebPage(patched)) return webPage(site, blob, { session, answered: patched })
   if (!isSuccess(patched)) {
     return refusedUpload(site, blob, { session, answered: patched, diagnosis: await diagnose(patched), isSent: false })
   }
@@ -71,6 +74,7 @@ export async function sendInPatch(site: Site, session: URL, blob: Blob): Promise
   const put = { method: 'PUT', url: closing(next, blob), repeatable: false, patienceMs: COMMIT_MS } as const
   const closed = await answerTo(site, put)
   if (!('status' in closed)) return failed(next, closed, true)
+  if (isWebPage(closed)) return webPage(site, blob, { session: next, answered: closed })
   if (isSuccess(closed)) return stored(closed)
   return refusedUpload(site, blob, { session: next, answered: closed, diagnosis: await diagnose(closed), isSent: true })
 }
@@ -114,6 +118,20 @@ async function stored(answer: Response): Promise<'uploaded'> {
   return 'uploaded'
 }
 
+type Paged = Pick<Refused, 'session' | 'answered'>
+
+/** A page for people in place of the registry's answer: a proxy that wants a login, or one that is in trouble. */
+async function webPage(site: Site, blob: Blob, { session, answered }: Paged): Promise<Unsent> {
+  await discard(answered)
+  const message = `${pushing(site, blob)}: a web page came back, so it was not the registry that answered`
+  const error = new LadingError('REGISTRY_UNREACHABLE', message)
+  return { error, again: true, late: false, askedMs: undefined, session }
+}
+
+function pushing(site: Site, { descriptor }: Blob): string {
+  return `pushing blob ${descriptor.digest} (${descriptor.size} bytes) to ${site.name}`
+}
+
 function failed(session: URL | undefined, error: LadingError, isSent: boolean): Unsent {
   const again = isWorthRepeating(error)
   return { error, again, late: again && isSent, askedMs: undefined, session }
@@ -126,10 +144,9 @@ type Refused = {
   readonly isSent: boolean
 }
 
-async function refusedUpload(site: Site, { descriptor }: Blob, refused: Refused): Promise<Unsent> {
+async function refusedUpload(site: Site, blob: Blob, refused: Refused): Promise<Unsent> {
   const { session, answered, diagnosis, isSent } = refused
-  const what = `pushing blob ${descriptor.digest} (${descriptor.size} bytes) to ${site.name}`
-  const error = await explain(site, { what, writing: true }, diagnosis)
+  const error = await explain(site, { what: pushing(site, blob), writing: true }, diagnosis)
   const isLost = isSessionLost(diagnosis)
   const askedMs = askedWait(answered, diagnosis.text, site.connection.policy.now())
   const isOpen = isLost || diagnosis.status === 502 || diagnosis.status === 504
