@@ -68,6 +68,7 @@ export async function openWorld(materials: Materials): Promise<World> {
       sleep: clock.sleep,
       random: Math.random,
       debug: reporter.debug,
+      warn: reporter.warn,
       mask: materials.mask,
       address: () => undefined,
     },

@@ -44,6 +44,8 @@ const answers: readonly [PartName, readonly string[], RegExp][] = [
   ['oras', ['version'], /Version: +\d/],
   ['cosign', ['version'], /cosign: A tool for Container Signing/],
   ['buildx', ['version'], /buildx v?0\.\d+/],
+  ['tinyproxy', ['-v'], /^tinyproxy \d/],
+  ['credential-pass', ['version'], /\d+\.\d+\.\d+/],
 ]
 for (const [name, args, expected] of answers) {
   it.skipIf(!(await need([name])))(`${name} answers`, async () => {

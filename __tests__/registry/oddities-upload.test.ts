@@ -450,6 +450,28 @@ test('row 29: a layer of any size is tried, for what a registry takes is for the
   expect(send.requests[1]?.patienceMs).toBeUndefined()
 })
 
+test.each([
+  ['ghcr.io', 10_000, 10_001, '10 GB a layer, and 10 minutes'],
+  ['public.ecr.aws', 10_485, 10_486, '10 000 MiB'],
+  ['123456789012.dkr.ecr.eu-west-1.amazonaws.com', 54_525, 54_526, '52 000 MiB'],
+])('row 29: a layer above what %s says that it takes is remarked on, once', async (registry, fits, above, words) => {
+  const begun = { status: 202, headers: { location: '/upload' } }
+  // The second upload fails at first: the blob is looked for, its session cancelled, and it is sent again.
+  const again = [{ status: 503 }, { status: 404 }, { status: 204 }, begun, { status: 201 }]
+  const send = scripted(begun, { status: 201 }, begun, ...again)
+  await using client = openClient({ around: () => send, logins: [] })
+  const remote = client.remote(`${registry}/acme/api`)
+  const small = { ...layer('small'), size: fits * 1e6 }
+  const large = { ...layer('large'), size: above * 1e6 }
+  await remote.push(small, small.open)
+  expect(client.warnings).toEqual([])
+  await remote.push(large, large.open)
+  expect(client.warnings).toEqual([
+    expect.stringContaining(`layer ${large.digest} has ${(above / 1000).toFixed(1)} GB`),
+  ])
+  expect(client.warnings[0]).toContain(words)
+})
+
 describe('row 30: a proxy in front of the registry', () => {
   const page = '<html><head><title>413 Request Entity Too Large</title></head></html>'
 

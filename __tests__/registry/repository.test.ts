@@ -51,6 +51,13 @@ describe('resolve', () => {
     expect(await remote.resolve('1.0')).toBeUndefined()
   })
 
+  test('is not undefined for who is asked too much: a fixed tag would seem to be free', async () => {
+    const body = { errors: [{ code: 'DENIED', message: 'You have exceeded a secondary rate limit' }] }
+    const faults = [{ step: ['manifest-head', 'manifest-get'], effect: { kind: 'status', status: 403, body } }] as const
+    const { remote } = await connected({ faults })
+    await expect(remote.resolve('1.0')).rejects.toMatchObject({ code: 'REGISTRY_BUSY' })
+  })
+
   test('fails where a web page answers every request', async () => {
     const faults = [{ step: ['manifest-head', 'manifest-get'], effect: { kind: 'html' } }] as const
     const { remote } = await connected({ faults })

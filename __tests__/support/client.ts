@@ -35,6 +35,7 @@ export type Client = {
   remote(name: string, use?: 'pull' | 'push'): Remote
   readonly masks: string[]
   readonly debug: string[]
+  readonly warnings: string[]
   /** milliseconds, one entry for each wait */
   readonly waits: number[]
   /** Moves the clock on. */
@@ -45,7 +46,7 @@ export type Client = {
 
 export function openClient(options: ClientOptions = {}): Client {
   const { signal = new AbortController().signal, settings = [], around = (send) => send } = options
-  const [masks, debug, waits]: [string[], string[], number[]] = [[], [], []]
+  const [masks, debug, warnings, waits]: [string[], string[], string[], number[]] = [[], [], [], []]
   let jumped = 0
   const wire = openWire({
     userAgent: 'lading/test',
@@ -74,6 +75,7 @@ export function openClient(options: ClientOptions = {}): Client {
       },
       random: () => 0.5,
       debug: (line) => debug.push(line),
+      warn: (message) => warnings.push(message),
       mask: (secret) => masks.push(secret),
       address: options.address ?? (() => undefined),
     },
@@ -82,6 +84,7 @@ export function openClient(options: ClientOptions = {}): Client {
     remote: (name, use = 'push') => remote(parseRepository(name), use),
     masks,
     debug,
+    warnings,
     waits,
     pass: (milliseconds) => {
       jumped += milliseconds

@@ -436,6 +436,15 @@ describe('tokens', () => {
     ])
   })
 
+  it('ends before its time where a fault says so, for all that were issued', async () => {
+    const registry = await seeded({ auth: { kind: 'token', users } })
+    const old = await tokenFor(registry, basic('writer'), push)
+    registry.fail({ step: 'tags', beforeAuth: true, when: { nth: 2 }, effect: { kind: 'expire-tokens' } })
+    const list = async (token: typeof old) => (await withToken(registry, token, 'GET', '/v2/team/app/tags/list')).status
+    const statuses = [await list(old), await list(old), await list(old)]
+    expect([...statuses, await list(await tokenFor(registry, basic('writer'), push))]).toEqual([200, 401, 401, 200])
+  })
+
   it.each<['pull' | 'none', number, number]>([
     ['pull', 200, 401],
     ['none', 401, 401],

@@ -5,7 +5,7 @@ import { requirePart } from './locate.ts'
 import { openFolder, supervise, untilReady } from './supervised.ts'
 import { watched } from './watched.ts'
 
-export type StartedProxy = {
+type StartedProxy = {
   /** 127.0.0.1:PORT */
   readonly host: string
   /** what it was asked, as it says so itself: `CONNECT registry.example:443`, `GET http://registry.example/v2/` */
@@ -13,7 +13,7 @@ export type StartedProxy = {
   stop(): Promise<void>
 }
 
-export type ProxyOptions = {
+type ProxyOptions = {
   readonly login?: { readonly username: string; readonly password: string }
   /** HOST:PORT of the proxy that it hands everything on to */
   readonly upstream: string

@@ -5,7 +5,7 @@ import type { PartName } from './table.ts'
 
 export { startCraneRegistry } from './crane-registry.ts'
 export { type StartedEngine, startEngine } from './engine.ts'
-export { type StartedProxy, startProxy } from './forward-proxy.ts'
+export { startProxy } from './forward-proxy.ts'
 export { install } from './install.ts'
 export { type Located, locate, requirePart } from './locate.ts'
 export { pushBuilderImage } from './push-builder-image.ts'

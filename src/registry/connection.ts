@@ -59,6 +59,7 @@ export type Policy = {
   readonly sleep: (milliseconds: number) => Promise<void>
   readonly random: () => number
   readonly debug: (line: string) => void
+  readonly warn: (message: string) => void
   readonly mask: (secret: string) => void
   /** Where a registry is, for those whose address is not their name. */
   readonly address: (registry: string) => URL | undefined

@@ -6,7 +6,7 @@ import { MANIFEST_LIMIT } from '../image/manifest.ts'
 import { ACCEPTED_MANIFESTS, isManifest } from '../image/media-type.ts'
 import { discard, readBytes } from '../net/read.ts'
 import type { Response } from '../net/send.ts'
-import { diagnose } from './diagnosis.ts'
+import { diagnose, isAbuseLimit } from './diagnosis.ts'
 import { explain, isSuccess, manifestUrl, refused, type Site } from './site.ts'
 import { noticeClassic } from './tags-at-once.ts'
 
@@ -22,14 +22,17 @@ export function resolveManifest(site: Site, tagOrDigest: string): Promise<Descri
     if (response.status === 200) return descriptorOf(response) ?? readDescriptor(site, tagOrDigest)
     // Old registries and proxies know no HEAD.
     if (response.status === 405) return readDescriptor(site, tagOrDigest)
-    // Some hide with 403 what is not there (Artifactory, ggcr#1691); a missing right shows when it is needed.
-    const mayBeHidden = response.status === 403 && site.scope.actions === 'pull,push'
-    if (response.status === 404 || mayBeHidden) return undefined
-    throw await refused(
-      site,
-      { what: `looking up ${site.name}:${tagOrDigest}`, writing: false },
-      await inWords(site, response, url),
-    )
+    if (response.status === 404) return undefined
+    const told = await inWords(site, response, url)
+    const what = `looking up ${site.name}:${tagOrDigest}`
+    if (response.status !== 403 || site.scope.actions !== 'pull,push') {
+      throw await refused(site, { what, writing: false }, told)
+    }
+    // Some hide with 403 what is not there (Artifactory, ggcr#1691); a missing right shows when it is needed. But who has
+    // had enough of us hides nothing, and a tag that seems to be free would be overwritten.
+    const diagnosis = await diagnose(told)
+    if (isAbuseLimit(diagnosis)) throw await explain(site, { what, writing: false }, diagnosis)
+    return undefined
   })
 }
 

@@ -31,6 +31,8 @@ export type Learnt = {
   hasLeftovers: boolean
   /** what we brought there ourselves */
   readonly brought: Set<Digest>
+  /** layers whose size was remarked on */
+  readonly remarked: Set<Digest>
   readonly lenders: Lenders
   /** whom to ask for what lies on a layer, once it is known */
   readonly lendersAbove: Map<Digest, Promise<readonly string[]>>
@@ -45,6 +47,7 @@ export function nothingLearnt(): Learnt {
     hasLeftovers: false,
     asked: new Map(),
     brought: new Set(),
+    remarked: new Set(),
     lenders: new Map(),
     lendersAbove: new Map(),
     saved: 0,

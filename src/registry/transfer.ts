@@ -5,6 +5,7 @@ import { discard } from '../net/read.ts'
 import { askedWait, isWorthRepeating } from '../net/retry.ts'
 import type { Request, Response } from '../net/send.ts'
 import { type Diagnosis, diagnose, isPassing } from './diagnosis.ts'
+import { remarkOnSize } from './layer-limit.ts'
 import { locationOf } from './session.ts'
 import { explain, isSuccess, isWebPage, type Site, uploadsUrl } from './site.ts'
 
@@ -46,6 +47,7 @@ export async function beginUpload(site: Site, blob: Blob): Promise<URL | Unsent>
  * break on GHCR (over 4 MiB) and lose data on ECR (aws/containers-roadmap#2831).
  */
 export async function sendBlob(site: Site, session: URL, blob: Blob): Promise<'uploaded' | 'unwanted' | Unsent> {
+  remarkOnSize(site, blob.descriptor)
   const body = bodyOf(blob)
   const put = { method: 'PUT', url: closing(session, blob), headers: TYPE, body } as const
   const answered = await answerTo(site, put)
@@ -62,6 +64,7 @@ export async function sendBlob(site: Site, session: URL, blob: Blob): Promise<'u
  * The session moves on with the PATCH, so the PUT goes where its answer says.
  */
 export async function sendInPatch(site: Site, session: URL, blob: Blob): Promise<'uploaded' | Unsent> {
+  remarkOnSize(site, blob.descriptor)
   const body = bodyOf(blob)
   const patched = await answerTo(site, { method: 'PATCH', url: session, headers: TYPE, body })
   if (!('status' in patched)) return failed(session, patched, false)
