@@ -94,6 +94,34 @@ export const UNCHANGED: Report = {
   })),
 }
 
+/** Two merges within a minute: the older build has its own tag, and `latest` stays with the later one. */
+export const HELD: Report = {
+  ...PUBLISHED,
+  references: PUBLISHED.references.map((one) =>
+    one.kind === 'fixed'
+      ? one
+      : { ...one, digest: OLD, outcome: 'held', reason: 'stays at 5f0c2ab, which is 1 commit ahead of 90dd603' },
+  ),
+}
+
+/** A re-run of a release of which one registry had lost its tags. */
+export const REUSED: Report = {
+  ...PUBLISHED,
+  result: 'reused',
+  reason: '1.4.2 was published from this commit 2 h ago',
+  references: PUBLISHED.references.map((one, index) =>
+    index < 3 ? { ...one, before: LIVE, outcome: 'unchanged' } : one,
+  ),
+}
+
+/** A nightly build that leaves the release as it was. */
+export const KEPT: Report = {
+  ...PUBLISHED,
+  references: PUBLISHED.references.map((one) =>
+    one.kind === 'fixed' ? { ...one, before: OLD, digest: OLD, outcome: 'kept', reason: 'it exists' } : one,
+  ),
+}
+
 export const REFUSED: Report = {
   ...PUBLISHED,
   result: 'refused',
@@ -167,6 +195,9 @@ export const FAILED_EARLY: Report = {
 export const EXAMPLES = {
   PUBLISHED,
   UNCHANGED,
+  HELD,
+  REUSED,
+  KEPT,
   REFUSED,
   NOT_PUSHED,
   DRY_RUN,

@@ -7,12 +7,15 @@ import {
   DRY_RUN,
   EXAMPLES,
   FAILED_EARLY,
+  HELD,
+  KEPT,
   LIVE,
   NOT_PUSHED,
   OLD,
   PARTLY,
   PUBLISHED,
   REFUSED,
+  REUSED,
   UNCHANGED,
 } from './examples.ts'
 
@@ -65,6 +68,15 @@ describe('outputs of a published image', () => {
     expect(JSON.parse(outputs(PARTLY)['pushed'] ?? '')).toEqual(PUBLISHED.tags.slice(0, 4))
   })
 
+  it('what is held or kept is neither pushed nor shown', () => {
+    expect(outputs(HELD)['tag-refs']).not.toContain('latest')
+    expect(JSON.parse(outputs(HELD)['pushed'] ?? '')).toHaveLength(4)
+    expect(outputs(KEPT)['tag-refs']?.split('\n')).toEqual(
+      ['ghcr.io', 'docker.io'].map((registry) => `${registry}/acme/api:latest@${LIVE}`),
+    )
+    expect(outputs(KEPT)['image-refs']?.split('\n')).toHaveLength(2)
+  })
+
   it('rate-limit-reset is when the limit has refilled', () => {
     expect(outputs(PUBLISHED)['rate-limit-reset']).toBe('2026-11-21T14:20:00.000Z')
     expect(outputs({ ...PUBLISHED, rateLimits: [] })['rate-limit-reset']).toBe('')
@@ -81,6 +93,9 @@ describe('published', () => {
   it.each([
     ['published', PUBLISHED, true],
     ['nothing to do', UNCHANGED, true],
+    ['reused', REUSED, true],
+    ['with a tag held back', HELD, true],
+    ['with a fixed tag kept', KEPT, true],
     ['refused', REFUSED, false],
     ['partly published', PARTLY, false],
     ['failed early', FAILED_EARLY, false],

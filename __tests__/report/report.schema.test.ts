@@ -30,7 +30,7 @@ describe('the schema of the report', () => {
       { ...PUBLISHED, phases: [{ name: 'build', milliseconds: -1 }] },
       '/phases/0/milliseconds: is too small',
     ],
-    ['an outcome of another version', withOutcome('held'), '/references/0/outcome: is none of the words'],
+    ['an outcome of another version', withOutcome('skipped'), '/references/0/outcome: is none of the words'],
     [
       'a failure without a hint',
       { ...PUBLISHED, failure: { code: 'INTERNAL', message: 'x' } },

@@ -6,11 +6,14 @@ import {
   DRY_RUN,
   EXAMPLES,
   FAILED_EARLY,
+  HELD,
+  KEPT,
   LIVE,
   NOT_PUSHED,
   PARTLY,
   PUBLISHED,
   REFUSED,
+  REUSED,
   UNCHANGED,
   WITH_KNOWN_FINDINGS,
 } from './examples.ts'
@@ -26,6 +29,7 @@ describe('the first line is the verdict', () => {
     ['published without a version', { ...PUBLISHED, version: '', tagNames: ['main'] }, '## **Published `main`**'],
     ['published without a name', { ...PUBLISHED, version: '', tagNames: [] }, '## **Published `sha256:'],
     ['unchanged', UNCHANGED, '## **Nothing to do** for `1.4.2`'],
+    ['reused', REUSED, '## **Published `1.4.2`** from the image of an earlier run; nothing was built'],
     ['refused', REFUSED, '## **Refused** `1.4.2`'],
     ['not pushed', NOT_PUSHED, '## **Not pushed**: `1.4.2`'],
     ['dry run', DRY_RUN, '## **Dry run** of `1.4.2`: nothing was written'],
@@ -57,6 +61,9 @@ describe('summary', () => {
     expect(summaryOf(PUBLISHED)).toContain('| `ghcr.io/acme/api:1.4.2` | new | – |')
     expect(summaryOf(PUBLISHED)).toMatch(/\| `ghcr\.io\/acme\/api:latest` \| moved \| `[0-9a-f]{12}` \|/)
     expect(summaryOf(UNCHANGED)).toContain('| showed it already |')
+    expect(summaryOf(HELD)).toMatch(/latest` \| \*\*held back\*\* \| `[0-9a-f]{12}` \| stays at 5f0c2ab/)
+    expect(summaryOf(HELD)).toContain('2 tags held back')
+    expect(summaryOf(KEPT)).toContain('| kept as it was |')
     expect(summaryOf(DRY_RUN)).toContain('| `docker.io/acme/api:1.4.2` | would be new | – |')
     expect(summaryOf(DRY_RUN)).toMatch(/:latest` \| would move \| `[0-9a-f]{12}` \|/)
   })

@@ -5,6 +5,16 @@ export function isLive(report: Report, reference: ReferenceReport): boolean {
   return report.digest !== '' && reference.digest === report.digest && SHOWING.has(reference.outcome)
 }
 
+/** Whether the image is where it was to go. */
+export function isSuccess({ result }: Report): boolean {
+  return result === 'published' || result === 'reused' || result === 'unchanged'
+}
+
+/** Whether this reference was to show the image: what is held or kept was left to another one on purpose. */
+export function isToShow({ outcome }: ReferenceReport): boolean {
+  return outcome !== 'held' && outcome !== 'kept'
+}
+
 /** The names under which the image can be pulled by its digest now, each once: `ghcr.io/acme/api`. */
 export function liveNames(report: Report): readonly string[] {
   const names = report.references

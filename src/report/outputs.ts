@@ -1,5 +1,5 @@
 import { DOCKER_HUB, formatRepository, type Repository } from '../image/reference.ts'
-import { isLive, liveNames } from './live-image.ts'
+import { isLive, isSuccess, isToShow, liveNames } from './live-image.ts'
 import type { Report } from './report.ts'
 
 /**
@@ -34,13 +34,13 @@ export function outputsOf(report: Report, repositories: readonly Repository[]): 
 }
 
 /**
- * Whether every reference that was to be written shows the digest. Never so for a dry run, a build without a push or
- * a failure, whatever the tags happen to show.
+ * Whether every reference that was to be written shows the digest; held and kept ones were not. Never so for a dry run, a
+ * build without a push or a failure, whatever the tags happen to show.
  */
 export function isPublished(report: Report): boolean {
   if (report.failure !== undefined || report.digest === '') return false
-  if (report.result !== 'published' && report.result !== 'unchanged') return false
-  return report.references.every((reference) => isLive(report, reference))
+  if (!isSuccess(report)) return false
+  return report.references.filter(isToShow).every((reference) => isLive(report, reference))
 }
 
 /**

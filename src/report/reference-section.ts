@@ -49,6 +49,8 @@ const OUTCOMES: Readonly<Record<Exclude<ReferenceReport['outcome'], 'planned'>, 
   created: 'new',
   moved: 'moved',
   unchanged: 'showed it already',
+  held: '**held back**',
+  kept: 'kept as it was',
   refused: 'refused, not written',
   failed: '**failed**',
 }

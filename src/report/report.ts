@@ -26,7 +26,8 @@ export type Report = {
   readonly failure?: Failure
 }
 
-export type Result = 'published' | 'unchanged' | 'refused' | 'failed' | 'dry-run' | 'not-pushed'
+/** `reused`: an image of an earlier run of this commit got what was missing; nothing was built. */
+export type Result = 'published' | 'reused' | 'unchanged' | 'refused' | 'failed' | 'dry-run' | 'not-pushed'
 
 export type PlatformReport = {
   /** `linux/amd64` */
@@ -44,7 +45,8 @@ export type ReferenceReport = {
   readonly before: Digest | null
   /** what it shows now, as far as known; what it will show for `planned` */
   readonly digest: Digest | null
-  readonly outcome: 'created' | 'moved' | 'unchanged' | 'refused' | 'failed' | 'planned'
+  /** `held`: a moving tag that would have gone backwards; `kept`: a fixed one that shows what it always did */
+  readonly outcome: 'created' | 'moved' | 'unchanged' | 'held' | 'kept' | 'refused' | 'failed' | 'planned'
   readonly reason: string
 }
 

@@ -1,4 +1,4 @@
-import { liveNames } from './live-image.ts'
+import { isSuccess, liveNames } from './live-image.ts'
 import { code, prose } from './markdown.ts'
 import { formatCount } from './quantity.ts'
 import type { Failure, Report, Result } from './report.ts'
@@ -15,6 +15,7 @@ export function verdictOf(report: Report): string {
 
 const TITLES: Readonly<Record<Result, (report: Report) => string>> = {
   published: (report) => `**Published ${named(report)}**`,
+  reused: (report) => `**Published ${named(report)}** from the image of an earlier run; nothing was built`,
   unchanged: (report) => `**Nothing to do** for ${named(report)}`,
   refused: (report) => `**Refused** ${named(report)}`,
   failed: (report) => `**Failed**${report.failure === undefined ? '' : ` with ${code(report.failure.code)}`}`,
@@ -31,11 +32,13 @@ function named(report: Report): string {
 }
 
 function glanceOf(report: Report): string {
-  if (report.result !== 'published' && report.result !== 'unchanged') return ''
+  if (!isSuccess(report)) return ''
   const moved = report.references.filter(({ outcome }) => outcome === 'created' || outcome === 'moved').length
   const names = liveNames(report).length
+  const held = report.references.filter(({ outcome }) => outcome === 'held').length
   const parts = [
     moved === 0 ? '' : `${formatCount(moved, 'tag')} written and read back`,
+    held === 0 ? '' : `${formatCount(held, 'tag')} held back`,
     names === 0 ? '' : formatCount(names, 'repository', 'repositories'),
     report.platforms.length === 0 ? '' : formatCount(report.platforms.length, 'platform'),
     SCANNED[report.scan.decision],
