@@ -10,7 +10,7 @@ import { expect, test } from 'vitest'
 const TABLE: Readonly<Record<string, readonly string[]>> = {
   // The nouns. Pure: they hash, and that is all they need of the world.
   image: ['error.ts'],
-  tags: ['error.ts', 'image'],
+  tags: ['type edges.ts', 'error.ts', 'image', 'plain-text.ts'],
   plan: ['image', 'tags'],
   report: ['image', 'plan'],
   'plain-text.ts': [],
@@ -66,6 +66,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@actions/cache': ['action'],
   '@actions/core': ['action'],
   '@actions/exec': ['action'],
+  '@renovatebot/pep440': ['tags'],
   'csv-parse': ['action'],
   'dockerfile-ast': ['build'],
   'fastest-levenshtein': ['action'],
@@ -76,7 +77,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Packages that are small enough to be loaded with the first line; all others wait for whoever needs them. */
-const LOADED_AT_ONCE: readonly string[] = ['semver']
+const LOADED_AT_ONCE: readonly string[] = ['@renovatebot/pep440', 'semver']
 
 /** Files that gather parts of a package, and wait themselves for whoever needs them. */
 const LOADED_LATE: readonly string[] = ['net/sockets.ts']

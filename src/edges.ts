@@ -1,5 +1,5 @@
 import type { Layout, Source, Target } from './content/store.ts'
-import type { Digest } from './image/digest.ts'
+import type { Descriptor } from './image/descriptor.ts'
 import type { Repository } from './image/reference.ts'
 
 /**
@@ -128,4 +128,18 @@ export type Traffic = {
 }
 
 /** What a tag showed when it was looked at. */
-export type Live = Digest | undefined
+export type Live = Descriptor | undefined
+
+/** The history of the repository the image is made from. */
+export type History = {
+  /** How `commit` stands to `other`: `ahead` is newer. */
+  compare(commit: string, other: string): Promise<Kinship>
+  /** The commit that a branch or pull request points at now; `undefined` when nobody can tell. */
+  head(ref: string): Promise<string | undefined>
+  /** When a commit was made. */
+  committed(commit: string): Promise<Date | undefined>
+}
+
+export type Kinship =
+  | { readonly kind: 'same' | 'ahead' | 'behind' | 'diverged'; readonly commits?: number }
+  | { readonly kind: 'unknown' }

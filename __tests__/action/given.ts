@@ -36,6 +36,7 @@ export function environment(change: Partial<Environment> = {}): Environment {
     serverUrl: 'https://github.com',
     defaultBranch: 'main',
     actor: 'octocat',
+    attempt: 1,
     about: { title: 'api', description: '', url: '', license: '' },
     committed: '',
     machine: 'linux/amd64',

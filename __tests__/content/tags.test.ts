@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Journey } from '../../src/content/publish.ts'
 import { LadingError } from '../../src/error.ts'
 import { connected } from '../support/client.ts'
 import { type MemoryStore, memoryStore } from '../support/memory-store.ts'
@@ -12,6 +13,39 @@ describe('moveTags', () => {
     const { outcomes } = await publish([target], TAGS, given)
     expect(outcomes[0]).toMatchObject({ tag: '1.4.2', outcome: 'unchanged', before: given.root.digest })
     expect(target.log).not.toContain('tag 1.4.2')
+  })
+
+  test('asks who decides about a tag that shows something new, and about no other', async () => {
+    const target = memoryStore('here')
+    const other = target.put('somebody else’s image', 'application/vnd.oci.image.manifest.v1+json')
+    for (const tag of ['latest', '1.4', '1.4.2']) target.tags.set(tag, other)
+    const tags = TAGS.map((one) => (one.tag === '1.4' ? { ...one, before: other.digest } : one))
+    const asked: unknown[] = []
+    const rule: Journey['rule'] = async (tag, now, { name }) => {
+      asked.push([name, tag.tag, tag.before, now?.digest])
+      return tag.kind === 'moving' ? { act: 'held', reason: 'stays' } : { act: 'kept', reason: 'exists' }
+    }
+    const { outcomes } = await publish([target], tags, sample(), { rule })
+    expect(asked).toEqual([
+      ['here', 'latest', undefined, other.digest],
+      ['here', '1.4.2', undefined, other.digest],
+    ])
+    expect(outcomes).toMatchObject([
+      { tag: '1.4.2', outcome: 'kept', before: other.digest, reason: 'exists' },
+      { tag: 'latest', outcome: 'held', before: other.digest, reason: 'stays' },
+      { tag: '1.4', outcome: 'moved' },
+    ])
+    expect(target.log.filter((line) => line.startsWith('tag'))).toEqual(['tag 1.4'])
+  })
+
+  test('moves no moving tag when a fixed one turns out to be somebody else’s', async () => {
+    const target = memoryStore('here')
+    target.tags.set('1.4.2', target.put('another one', 'application/vnd.oci.image.manifest.v1+json'))
+    const error = new LadingError('TAG_EXISTS', 'here:1.4.2 exists')
+    const { told, outcomes } = await publish([target], TAGS, sample(), { rule: async () => ({ act: 'fail', error }) })
+    expect(told).toEqual(['here:1.4.2 failed', 'here:latest refused', 'here:1.4 refused'])
+    expect(outcomes[0]).toMatchObject({ error: { code: 'TAG_EXISTS' } })
+    expect(target.log.filter((line) => line.startsWith('tag'))).toEqual([])
   })
 
   test('tells what a tag really showed, and not what was planned', async () => {

@@ -4,7 +4,7 @@ import { parseRepository } from '../../src/image/reference.ts'
 import { announce } from '../../src/plan/announce.ts'
 import type { Environment } from '../../src/plan/environment.ts'
 import { count, printPlan } from '../../src/plan/print.ts'
-import { decidePush, isDone, planPublish } from '../../src/plan/publish-plan.ts'
+import { type Decided, decidePush, isDone, NOTHING_DECIDED, planPublish } from '../../src/plan/publish-plan.ts'
 import type { PublishRequest } from '../../src/plan/request.ts'
 
 const ENVIRONMENT: Environment = {
@@ -15,6 +15,7 @@ const ENVIRONMENT: Environment = {
   serverUrl: 'https://github.com',
   defaultBranch: 'main',
   actor: 'somebody',
+  attempt: 1,
   about: { title: 'api', description: '', url: '', license: '' },
   committed: '',
   machine: '',
@@ -42,6 +43,8 @@ const REQUEST: PublishRequest = {
   push: 'auto',
   dryRun: false,
   onRegistryFailure: 'abort',
+  existingTag: 'auto',
+  movingTags: 'forward',
   rateLimit: { rateLimit: 'fail', reserve: 0 },
   summary: true,
 }
@@ -54,8 +57,11 @@ const NAMES = {
 } as const
 const digest = digestOf('the live one')
 
-const plan = (live: ReadonlyMap<string, typeof digest | undefined> = new Map(), request = REQUEST) =>
-  planPublish(request, ENVIRONMENT, NAMES, live)
+const plan = (
+  live: ReadonlyMap<string, typeof digest | undefined> = new Map(),
+  request = REQUEST,
+  decided: Decided = NOTHING_DECIDED,
+) => planPublish(request, ENVIRONMENT, NAMES, { live, decided })
 
 describe('decidePush', () => {
   const fork = { number: 12, fromFork: true }
@@ -120,11 +126,27 @@ describe('planPublish', () => {
     expect(isDone(plan(live), digest)).toBe(false)
   })
 
+  test('is done without the references that stay as they are, but not where none is to be written', () => {
+    const shown = new Map(['ghcr.io', 'docker.io'].map((host) => [`${host}/acme/api:1.4.2`, digest] as const))
+    const stays = (tags: readonly string[]): Decided => ({
+      course: { kind: 'make' },
+      intents: new Map(
+        tags.flatMap((tag) =>
+          ['ghcr.io', 'docker.io'].map((host) => [`${host}/acme/api:${tag}`, { kind: 'held', why: 'stays' }] as const),
+        ),
+      ),
+    })
+    expect(isDone(plan(shown, REQUEST, stays(['latest'])), digest)).toBe(true)
+    expect(isDone(plan(shown, REQUEST, stays(['latest', '1.4.2'])), digest)).toBe(false)
+  })
+
   test('is named by its repository on GitHub, else by the first image', () => {
     expect(plan().title).toBe('acme/api')
     const nowhere = { ...ENVIRONMENT, repository: '' }
     const images = [parseRepository('ghcr.io/other/name')]
-    expect(planPublish({ ...REQUEST, images }, nowhere, NAMES, new Map()).title).toBe('other/name')
+    expect(
+      planPublish({ ...REQUEST, images }, nowhere, NAMES, { live: new Map(), decided: NOTHING_DECIDED }).title,
+    ).toBe('other/name')
   })
 
   test('of a finished layout knows no platforms', () => {

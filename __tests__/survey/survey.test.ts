@@ -96,6 +96,12 @@ describe('checkPullLimit', () => {
   })
 })
 
+const imageOf = (name: string) => ({
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  digest: digestOf(name),
+  size: 1,
+})
+
 function site(
   name: string,
   right: PushRight | Error = { granted: true, shownBy: 'token' },
@@ -104,7 +110,7 @@ function site(
   return {
     name,
     tags,
-    lookUp: async (tag) => (tag === 'latest' ? digestOf(name) : undefined),
+    lookUp: async (tag) => (tag === 'latest' ? imageOf(name) : undefined),
     pushRight: async () => (right instanceof Error ? Promise.reject(right) : right),
   }
 }
@@ -152,14 +158,14 @@ describe('lookAtTags', () => {
         'one',
         [
           ['1.0', undefined],
-          ['latest', digestOf('one')],
+          ['latest', imageOf('one')],
         ],
       ],
       [
         'two',
         [
           ['1.0', undefined],
-          ['latest', digestOf('two')],
+          ['latest', imageOf('two')],
         ],
       ],
     ])

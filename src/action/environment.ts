@@ -31,6 +31,7 @@ export async function readEnvironment(variables: ProcessVariables, directory: st
     serverUrl,
     defaultBranch: string(repository['default_branch']),
     actor: text('GITHUB_ACTOR'),
+    attempt: Number.parseInt(text('GITHUB_RUN_ATTEMPT'), 10) || 1,
     ...(pullRequest === undefined ? {} : { pullRequest }),
     about: readAbout(repository, text('GITHUB_REPOSITORY'), serverUrl),
     committed: committedAt(object(event['head_commit']), text('GITHUB_SHA')),

@@ -28,6 +28,17 @@ const ROWS = {
     tier: 'names',
     description: 'The version, when it does not come from the git tag',
   },
+  'existing-tag': {
+    tier: 'names',
+    default: 'auto',
+    description:
+      'When a fixed tag exists: fail, reuse its image, keep it and move the others, overwrite; auto: reuse for the same commit and build, keep on schedule and workflow_dispatch, else fail',
+  },
+  'moving-tags': {
+    tier: 'names',
+    default: 'forward',
+    description: 'forward: latest, 1.2 and branch tags never go backwards; force moves them anyway',
+  },
   labels: {
     tier: 'names',
     description: 'Labels of the image, key=value a line, over the standard OCI ones',

@@ -56,6 +56,8 @@ export async function readInputs(variables: ProcessVariables, environment: Envir
     push: readPush(form),
     dryRun: readFlag(form, 'dry-run'),
     onRegistryFailure: readChoice(form, 'on-registry-failure', ['abort', 'continue']),
+    existingTag: readChoice(form, 'existing-tag', ['auto', 'fail', 'reuse', 'keep', 'overwrite']),
+    movingTags: readChoice(form, 'moving-tags', ['forward', 'force']),
     rateLimit: {
       rateLimit: readChoice(form, 'rate-limit', ['fail', 'strict', 'warn', 'off']),
       reserve: readCount(form, 'rate-limit-reserve', 0, MOST_RESERVE),

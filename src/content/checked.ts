@@ -1,7 +1,7 @@
 import { addAbortSignal, type Readable, Transform } from 'node:stream'
 import type { Descriptor } from '../image/descriptor.ts'
 import type { Source } from './store.ts'
-import { verify } from './verify.ts'
+import { verified, verify } from './verify.ts'
 
 /** A source that checks every piece of its content once, however many read it. */
 export type CheckedSource = Source & {
@@ -42,6 +42,16 @@ export function checkedOnce(source: Source, signal: AbortSignal): CheckedSource 
   }
 
   return { name: source.name, resolve: (tagOrDigest) => source.resolve(tagOrDigest), fetch, check }
+}
+
+/** Wraps a source that costs to read, such as a registry: content is checked by whoever reads it, on its way. */
+export function checkedOnTheWay(source: Source): CheckedSource {
+  return {
+    name: source.name,
+    resolve: (tagOrDigest) => source.resolve(tagOrDigest),
+    fetch: async (descriptor) => verified(descriptor, await source.fetch(descriptor), source.name),
+    check: async (descriptor) => verify(descriptor, await source.fetch(descriptor), source.name),
+  }
 }
 
 /** What is promised about the bytes, the size included. */

@@ -1,5 +1,6 @@
 import { asLadingError, LadingError } from '../error.ts'
 import type { Admitted } from '../image/admitted.ts'
+import type { Descriptor } from '../image/descriptor.ts'
 import type { Digest } from '../image/digest.ts'
 import { shortDigest } from '../image/digest.ts'
 import type { Manifest } from '../image/manifest.ts'
@@ -30,6 +31,8 @@ export type Delivery = {
 /** What became of one tag of one destination. */
 export type TagOutcome = TagToMove & { readonly destination: Destination } & (
     | { readonly outcome: 'created' | 'moved' | 'unchanged' }
+    /** left as it is: a moving tag that would have gone backwards, a fixed one that shows another image */
+    | { readonly outcome: 'held' | 'kept'; readonly reason: string }
     /** not tried, because something else failed before */
     | { readonly outcome: 'refused'; readonly reason: string }
     | { readonly outcome: 'failed'; readonly error: LadingError; readonly found: Digest | undefined }
@@ -46,7 +49,15 @@ export type Journey = {
   /** repositories that may have layers of the image already, likeliest first */
   readonly mountFrom?: readonly Repository[]
   readonly onCopied?: (target: Target, copied: Copied) => void
+  /** Decides about a tag that shows something else by now than when it was planned; without it, it is written. */
+  readonly rule?: (tag: TagToMove, now: Descriptor | undefined, target: Target) => Promise<Ruling>
 }
+
+/** Whether a tag is written after all. An error says that it was somebody else's before it could be ours. */
+export type Ruling =
+  | { readonly act: 'write' }
+  | { readonly act: 'held' | 'kept'; readonly reason: string }
+  | { readonly act: 'fail'; readonly error: LadingError }
 
 /** Content everywhere: the first half of a publish. Every destination is carried to its own end. */
 export function deliver(
@@ -95,7 +106,7 @@ function groupsOf(
  * round trips, however many tags there are.
  */
 async function moveGroup(all: readonly Tag[], root: Manifest, journey: Journey): Promise<readonly TagOutcome[]> {
-  const looked = await Promise.all(all.map((tag) => lookBefore(tag, root)))
+  const looked = await Promise.all(all.map((tag) => lookBefore(tag, root, journey)))
   const fixed = await Promise.all(writeEach(looked.filter(isFixed), root))
   const broken = fixed.find((tag) => tag.outcome === 'failed')
   // A moving tag says “this is the newest”: that must not be said of a release that is not complete.
@@ -153,15 +164,24 @@ function tagsOf(destination: Destination): readonly Tag[] {
 }
 
 /** Looks once more right before writing. What already shows the image is left alone, whoever wrote it. */
-async function lookBefore(tag: Tag, root: Manifest): Promise<Looked> {
+async function lookBefore(tag: Tag, root: Manifest, journey: Journey): Promise<Looked> {
   const { digest } = root.descriptor
   if (tag.before === digest) return { ...tag, outcome: 'unchanged' }
   try {
-    const before = await shownBy(tag)
-    return { ...tag, before, outcome: before === digest ? 'unchanged' : 'open' }
+    const now = await tag.destination.target.resolve(tag.tag)
+    const found = { ...tag, before: now?.digest }
+    if (now?.digest === digest) return { ...found, outcome: 'unchanged' }
+    if (now?.digest === tag.before || journey.rule === undefined) return { ...found, outcome: 'open' }
+    return ruled(found, await journey.rule(tag, now, tag.destination.target))
   } catch (thrown) {
     return { ...tag, outcome: 'failed', error: asLadingError(thrown), found: tag.before }
   }
+}
+
+function ruled(tag: Tag, ruling: Ruling): Looked {
+  if (ruling.act === 'write') return { ...tag, outcome: 'open' }
+  if (ruling.act === 'fail') return { ...tag, outcome: 'failed', error: ruling.error, found: tag.before }
+  return { ...tag, outcome: ruling.act, reason: ruling.reason }
 }
 
 /** Writes what is open, the tags of one destination at once as far as its target takes that, the others one by one. */

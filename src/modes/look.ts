@@ -1,17 +1,21 @@
 import { readFile } from 'node:fs/promises'
 import { baseImages, pullsNeeded } from '../build/dockerfile.ts'
 import { asLadingError } from '../error.ts'
-import { DOCKER_HUB, type Repository } from '../image/reference.ts'
+import { DOCKER_HUB, formatRepository, type Repository } from '../image/reference.ts'
 import { count } from '../plan/print.ts'
-import { decidePush, isDone, type PublishPlan, planPublish } from '../plan/publish-plan.ts'
+import { decidePush, isDone, isToWrite, NOTHING_DECIDED, type PublishPlan, planPublish } from '../plan/publish-plan.ts'
 import type { BuildRequest } from '../plan/request.ts'
 import { checkPullLimit, checkRights, lookAtTags, refilledBy, type Sight, type Site } from '../survey/survey.ts'
 import type { Names } from '../tags/name.ts'
+import { type Judge, openJudge, type Seen } from './decide.ts'
 import { untouched } from './outcomes.ts'
 import type { Run, Say } from './run.ts'
 
+/** What was looked at, and who decides about it should it change. */
+export type Looked = { readonly plan: PublishPlan; readonly judge: Judge }
+
 /** Everything that would make a long build fail at its end, asked at its beginning; what comes of it is the plan. */
-export async function look(run: Run, names: Names, say: Say): Promise<PublishPlan> {
+export async function look(run: Run, names: Names, say: Say): Promise<Looked> {
   const { request, environment, facts } = run
   const sites = decidePush(request, environment).push ? request.images.map((image) => siteOf(run, image, names)) : []
   const { origin } = request
@@ -23,15 +27,38 @@ export async function look(run: Run, names: Names, say: Say): Promise<PublishPla
   if (asked.status === 'rejected') throw asked.reason
   if (looked.status === 'rejected') throw looked.reason
   const sights = looked.value
-  const live = sights.flatMap(({ site, live: tags }) =>
-    [...tags].map(([tag, digest]) => [`${site.name}:${tag}`, digest] as const),
+  const live = new Map(
+    sights.flatMap(({ site, live: tags }) => [...tags].map(([tag, shown]) => [`${site.name}:${tag}`, shown?.digest])),
   )
-  const plan = planPublish(request, environment, names, new Map(live))
+  const draft = planPublish(request, environment, names, { live, decided: NOTHING_DECIDED })
+  facts.references = untouched(draft, 'the step ended before any tag was written')
+  const judge = openJudge(run, names)
+  const decided = await judge.decide(seenIn(sights, request.images, names))
+  const plan = planPublish(request, environment, names, { live, decided })
   facts.references = untouched(plan, 'the step ended before any tag was written')
+  countPulls(run, judge.pulls())
+  const digest = plan.course.kind === 'reuse' ? plan.course.image.digest : facts.digest
   // With nothing to write, even the question about rights would be one too many.
-  if (!isDone(plan, facts.digest)) await checkSites(run, sites)
+  if (!isDone(plan, digest) && plan.references.some(isToWrite)) await checkSites(run, sites)
   say(inWords(run, plan))
-  return plan
+  return { plan, judge }
+}
+
+/** Every tag that was looked at, in every repository that answered. */
+function seenIn(sights: readonly Sight[], images: readonly Repository[], { tags }: Names): readonly Seen[] {
+  const shownIn = new Map(sights.map(({ site, live }) => [site.name, live]))
+  return images.flatMap((repository) => {
+    const live = shownIn.get(formatRepository(repository))
+    return live === undefined ? [] : tags.map((name) => ({ repository, name, shown: live.get(name.tag) }))
+  })
+}
+
+/** What decisions have read from Docker Hub counts against the same limit. */
+function countPulls({ facts }: Run, pulls: number): void {
+  if (pulls === 0) return
+  facts.rateLimits = (facts.rateLimits ?? []).map((limit) =>
+    limit.registry === DOCKER_HUB ? { ...limit, needed: limit.needed + pulls } : limit,
+  )
 }
 
 async function lookAtSites(run: Run, sites: readonly Site[]): Promise<readonly Sight[]> {
@@ -85,7 +112,7 @@ function siteOf({ request, edges }: Run, image: Repository, names: Names): Site 
   return {
     name: remote.name,
     tags: names.tags.map(({ tag }) => tag),
-    lookUp: async (tag) => (await remote.resolve(tag))?.digest,
+    lookUp: (tag) => remote.resolve(tag),
     pushRight: () => remote.pushRight({ session }),
   }
 }

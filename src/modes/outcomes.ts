@@ -8,30 +8,43 @@ import type { Digest } from '../image/digest.ts'
 import { isManifest } from '../image/media-type.ts'
 import { formatReference, tagged } from '../image/reference.ts'
 import { count } from '../plan/print.ts'
-import type { Before, PublishPlan } from '../plan/publish-plan.ts'
+import { type Before, isToWrite, type PlannedReference, type PublishPlan } from '../plan/publish-plan.ts'
 import { formatBytes, formatDuration } from '../report/quantity.ts'
 import type { Amount, ReferenceReport, RegistryReport } from '../report/report.ts'
 
 /** References that nothing was tried with: they show what they showed. */
 export function untouched(plan: PublishPlan, reason: string): readonly ReferenceReport[] {
-  return plan.references.map((reference) => ({
-    reference: formatReference(tagged(reference, reference.tag)),
-    kind: reference.kind,
-    before: digestOf(reference.before),
-    digest: digestOf(reference.before),
-    outcome: 'refused',
-    reason,
-  }))
+  return plan.references.map((reference) => reportAs(reference, { outcome: 'refused', reason }))
+}
+
+/** References that stay with another image on purpose. */
+export function staying(plan: PublishPlan): readonly ReferenceReport[] {
+  const others = plan.references.filter((reference) => !isToWrite(reference))
+  return others.map((reference) => reportAs(reference, { outcome: 'refused', reason: '' }))
+}
+
+type Fate = Pick<ReferenceReport, 'outcome' | 'reason'>
+
+/** A reference that was left alone: for what happened to the step, or because it was meant to stay. */
+function reportAs(planned: PlannedReference, fate: Fate): ReferenceReport {
+  const { kind, before, intent } = planned
+  const shown = digestOf(before)
+  const head = { reference: formatReference(tagged(planned, planned.tag)), kind, before: shown, digest: shown }
+  return intent.kind === 'write' ? { ...head, ...fate } : { ...head, outcome: intent.kind, reason: intent.why }
 }
 
 /** References as they would be written. */
 export function planned(plan: PublishPlan, digest: Digest | undefined, reason: string): readonly ReferenceReport[] {
-  return untouched(plan, reason).map((one) => ({ ...one, outcome: 'planned', digest: digest ?? null }))
+  return plan.references.map((reference) =>
+    isToWrite(reference)
+      ? { ...reportAs(reference, { outcome: 'planned', reason }), digest: digest ?? null }
+      : reportAs(reference, { outcome: 'planned', reason }),
+  )
 }
 
 /** References that show the image already. */
 export function unchanged(plan: PublishPlan): readonly ReferenceReport[] {
-  return untouched(plan, '').map((one) => ({ ...one, outcome: 'unchanged' }))
+  return plan.references.map((reference) => reportAs(reference, { outcome: 'unchanged', reason: '' }))
 }
 
 /** What became of each tag. */
@@ -42,6 +55,9 @@ export function tagReports(outcomes: readonly TagOutcome[], digest: Digest): rea
     switch (outcome.outcome) {
       case 'failed':
         return { ...head, outcome: 'failed', digest: outcome.found ?? null, reason: outcome.error.message }
+      case 'held':
+      case 'kept':
+        return { ...head, outcome: outcome.outcome, digest: head.before, reason: outcome.reason }
       case 'refused':
         return { ...head, outcome: 'refused', digest: head.before, reason: outcome.reason }
       default:

@@ -11,6 +11,8 @@ export type Environment = {
   readonly serverUrl: string
   readonly defaultBranch: string
   readonly actor: string
+  /** 1 for the first attempt of a run, more for its re-runs */
+  readonly attempt: number
   /** set for pull requests */
   readonly pullRequest?: { readonly number: number; readonly fromFork: boolean }
   /** from the event, as far as it tells them */

@@ -22,7 +22,8 @@ export function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`
 }
 
-function expectation({ before, kind }: PlannedReference, digest: Digest | undefined): string {
+function expectation({ before, kind, intent }: PlannedReference, digest: Digest | undefined): string {
+  if (intent.why !== '') return intent.why
   if (before.kind === 'nothing') return 'new'
   if (before.kind === 'unknown') return 'not looked at'
   if (before.digest === digest) return 'shows this image already'

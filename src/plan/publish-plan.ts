@@ -1,5 +1,6 @@
+import type { Descriptor } from '../image/descriptor.ts'
 import type { Digest } from '../image/digest.ts'
-import { formatReference, type Repository, tagged } from '../image/reference.ts'
+import { formatReference, type Repository, type TagReference, tagged } from '../image/reference.ts'
 import type { Name } from '../tags/name.ts'
 import type { Environment } from './environment.ts'
 import type { Gate, PublishRequest } from './request.ts'
@@ -19,14 +20,27 @@ export type PublishPlan = {
   readonly platforms: readonly string[]
   readonly gate: Gate
   readonly push: PushDecision
+  readonly course: Course
   readonly references: readonly PlannedReference[]
 }
+
+/** Where the image comes from: it is made (built, or a layout taken), or one that is in a registry already is taken. */
+export type Course =
+  | { readonly kind: 'make' }
+  | { readonly kind: 'reuse'; readonly from: TagReference; readonly image: Descriptor; readonly why: string }
 
 export type PlannedReference = Repository & {
   readonly tag: string
   readonly kind: 'fixed' | 'moving'
   readonly before: Before
+  readonly intent: Intent
 }
+
+/**
+ * What is meant for a reference: to be written, or to stay as it is (`held`: a moving one that would go backwards, `kept`:
+ * a fixed one). `why` continues a sentence that begins with its name; empty where there is nothing to say.
+ */
+export type Intent = { readonly kind: 'write' | 'held' | 'kept'; readonly why: string }
 
 /** What a reference showed: `unknown` where the registry was not asked, because nothing will be written. */
 export type Before =
@@ -39,12 +53,17 @@ export type PushDecision = { readonly push: true } | { readonly push: false; rea
 /** What every reference of a plan showed, by its text. */
 export type LiveTags = ReadonlyMap<string, Digest | undefined>
 
-/** Draws up the plan from the request, the names and what the registries showed. */
+/** What was decided about tags that exist; references that are not in `intents` are written. */
+export type Decided = { readonly course: Course; readonly intents: ReadonlyMap<string, Intent> }
+
+export const NOTHING_DECIDED: Decided = { course: { kind: 'make' }, intents: new Map() }
+
+/** Draws up the plan from the request, the names, what the registries showed, and what was decided about it. */
 export function planPublish(
   request: PublishRequest,
   environment: Environment,
-  names: { readonly version: string; readonly tags: readonly Name[] },
-  live: LiveTags,
+  names: { readonly version: string; readonly tags: readonly Pick<Name, 'tag' | 'kind'>[] },
+  { live, decided }: { readonly live: LiveTags; readonly decided: Decided },
 ): PublishPlan {
   const { origin } = request
   return {
@@ -56,15 +75,19 @@ export function planPublish(
     platforms: origin.kind === 'build' ? origin.platforms : [],
     gate: request.gate,
     push: decidePush(request, environment),
+    course: decided.course,
     references: referencesOf(request.images, names.tags).map((reference) => ({
       ...reference,
       before: beforeOf(reference, live),
+      intent: decided.intents.get(formatReference(tagged(reference, reference.tag))) ?? { kind: 'write', why: '' },
     })),
   }
 }
 
+type Named = Pick<Name, 'tag' | 'kind'>
+
 /** Every name in every repository. */
-export function referencesOf(images: readonly Repository[], names: readonly Name[]): readonly (Repository & Name)[] {
+function referencesOf(images: readonly Repository[], names: readonly Named[]): readonly (Repository & Named)[] {
   return images.flatMap((image) => names.map(({ tag, kind }) => ({ ...tagged(image, tag), kind })))
 }
 
@@ -88,14 +111,22 @@ export function decidePush({ push }: PublishRequest, { event, pullRequest, actor
   return { push: true }
 }
 
-/** Whether every reference shows this image already. */
+/** Whether every reference that is to be written shows this image already, and there is one. */
 export function isDone(plan: PublishPlan, digest: Digest | undefined): boolean {
-  return (
-    digest !== undefined && plan.references.every(({ before }) => before.kind === 'image' && before.digest === digest)
-  )
+  const wanted = plan.references.filter(isToWrite)
+  return digest !== undefined && wanted.length > 0 && wanted.every((reference) => shows(reference, digest))
 }
 
-function beforeOf(reference: Repository & Name, live: LiveTags): Before {
+/** Whether a reference is to show the image, and not to be left to another one. */
+export function isToWrite({ intent }: PlannedReference): boolean {
+  return intent.kind === 'write'
+}
+
+export function shows({ before }: PlannedReference, digest: Digest): boolean {
+  return before.kind === 'image' && before.digest === digest
+}
+
+function beforeOf(reference: Repository & Named, live: LiveTags): Before {
   const text = formatReference(tagged(reference, reference.tag))
   const digest = live.get(text)
   if (digest !== undefined) return { kind: 'image', digest }

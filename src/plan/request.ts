@@ -1,4 +1,5 @@
 import type { Repository } from '../image/reference.ts'
+import type { ExistingTagPolicy } from '../tags/existing.ts'
 import type { TagRule } from '../tags/rule.ts'
 
 /**
@@ -18,6 +19,10 @@ export type PublishRequest = {
   readonly dryRun: boolean
   /** when one registry fails: tag nothing anywhere, or complete the others; the step is red either way */
   readonly onRegistryFailure: 'abort' | 'continue'
+  /** what to do about a fixed tag that exists */
+  readonly existingTag: ExistingTagPolicy
+  /** whether a moving tag may go backwards */
+  readonly movingTags: 'forward' | 'force'
   readonly rateLimit: RateLimitPolicy
   readonly summary: boolean
 }

@@ -63,8 +63,10 @@ function reportText(report: Report): string {
 }
 
 function namesOf(report: Report, repositories: readonly Repository[]): readonly string[] {
-  if (!isPublished(report)) return liveNames(report)
-  return [...new Set([...repositories.map(formatRepository), ...liveNames(report)])]
+  const live = liveNames(report)
+  // Without any reference at all the image is there by its digest.
+  if (!isPublished(report) || report.references.length > 0) return live
+  return repositories.map(formatRepository)
 }
 
 function liveReferences(report: Report): readonly string[] {

@@ -3,6 +3,7 @@ import type { SemVer } from 'semver'
 import parse from 'semver/functions/parse.js'
 import { LadingError } from '../error.ts'
 import { checkTag } from '../image/reference.ts'
+import type { Affixes, Line } from './line.ts'
 import type { Preset, TagRule } from './rule.ts'
 
 /** What names are made from. */
@@ -16,12 +17,20 @@ export type Occasion = {
   readonly version?: string
 }
 
-/** A tag and whether it may ever name another image. */
-export type Name = { readonly tag: string; readonly kind: 'fixed' | 'moving' }
+/** A tag, whether it may ever name another image, and if so what it follows. */
+export type Name = {
+  readonly tag: string
+  readonly kind: 'fixed' | 'moving'
+  readonly line: Line
+  /** what the flavor put around it */
+  readonly affixes: Affixes
+}
 
 export type Names = {
   /** the version of this image: a release, a branch, `pr-12`, `nightly`; empty when there is none */
   readonly version: string
+  /** the release that this image is, if it is one */
+  readonly release: string | undefined
   /** in the order of the rules, each once */
   readonly tags: readonly Name[]
   /** rules that gave nothing, and why */
@@ -54,7 +63,7 @@ export function nameImage(rules: readonly TagRule[], occasion: Occasion): Names 
       },
     )
   }
-  return { version: version ?? tags[0]?.tag ?? '', tags, skipped }
+  return { version: version ?? tags[0]?.tag ?? '', release: release?.version, tags, skipped }
 }
 
 function checkName(tag: string): void {
@@ -92,16 +101,31 @@ type Situation = {
 }
 type Result = Name | { readonly why: string }
 
+const BARE: Affixes = { prefix: '', suffix: '' }
+
+function moving(tag: string, line: Line): Name {
+  return { tag, kind: 'moving', line, affixes: BARE }
+}
+
+function fixed(tag: string): Name {
+  return { tag, kind: 'fixed', line: 'other', affixes: BARE }
+}
+
 function apply(rule: TagRule, situation: Situation): Result {
   if (rule.type === 'preset') return PRESET[rule.preset](situation)
   if (!rule.enable) return { why: 'enable=false' }
   const isFixed = rule.fixed ?? isFullVersion(rule.value)
-  return { tag: sanitizeTag(rule.value), kind: isFixed ? 'fixed' : 'moving' }
+  const tag = sanitizeTag(rule.value)
+  return isFixed ? fixed(tag) : moving(tag, lineOf(situation.occasion, tag))
 }
 
 const PRESET: Readonly<Record<Preset, (situation: Situation) => Result>> = {
-  version: ({ release, version }) =>
-    version === undefined ? { why: NO_NAME } : { tag: version, kind: release === undefined ? 'moving' : 'fixed' },
+  version: ({ release, version, occasion }) =>
+    version === undefined
+      ? { why: NO_NAME }
+      : release === undefined
+        ? moving(version, lineOf(occasion, version))
+        : fixed(version),
   'version-commit': ({ version, occasion }) =>
     version === undefined ? { why: NO_NAME } : withCommit(version, occasion),
   commit: ({ occasion }) => withCommit('sha', occasion),
@@ -110,9 +134,19 @@ const PRESET: Readonly<Record<Preset, (situation: Situation) => Result>> = {
   major: ({ release }) =>
     release?.major === 0 ? { why: 'there is no major tag below 1.0.0' } : stable(release, ({ major }) => `${major}`),
   latest: ({ release, occasion }) => {
-    if (release === undefined && isDefaultBranchPush(occasion)) return { tag: 'latest', kind: 'moving' }
+    if (release === undefined && isDefaultBranchPush(occasion)) return moving('latest', 'release')
     return stable(release, () => 'latest')
   },
+}
+
+function lineOf(occasion: Occasion, tag: string): Line {
+  if (tag === 'latest' || /^v?\d+(?:\.\d+)?$/.test(tag)) return 'release'
+  if (tag !== occasionName(occasion)) return 'other'
+  return occasion.pullRequest === undefined
+    ? occasion.ref.startsWith('refs/heads/')
+      ? 'branch'
+      : 'other'
+    : 'pull-request'
 }
 
 const NO_NAME = 'this run has no version, branch, tag or pull request'
@@ -120,14 +154,14 @@ const NO_NAME = 'this run has no version, branch, tag or pull request'
 function stable(release: SemVer | undefined, name: (release: SemVer) => string): Result {
   if (release === undefined) return { why: 'only for releases' }
   if (release.prerelease.length > 0) return { why: `${release.version} is a pre-release` }
-  return { tag: name(release), kind: 'moving' }
+  return moving(name(release), 'release')
 }
 
 function withCommit(start: string, { sha }: Occasion): Result {
   if (sha === '') return { why: 'the commit is not known' }
   // Cut before the commit, never within it: the commit is what makes the tag unique.
   const end = `-${sha.slice(0, SHORT_SHA)}`
-  return { tag: `${start.slice(0, 128 - end.length)}${end}`, kind: 'fixed' }
+  return fixed(`${start.slice(0, 128 - end.length)}${end}`)
 }
 
 /** The release that this run is about: the input, else a tag that is a version. Build metadata has no place in a tag. */
@@ -152,9 +186,12 @@ function isDefaultBranchPush({ event, ref, defaultBranch }: Occasion): boolean {
 
 /** Each tag once; where two rules give the same one, it is fixed as soon as one of them says so. */
 function unique(names: readonly Name[]): readonly Name[] {
-  const kinds = new Map<string, Name['kind']>()
-  for (const { tag, kind } of names) kinds.set(tag, kinds.get(tag) === 'fixed' ? 'fixed' : kind)
-  return [...kinds].map(([tag, kind]) => ({ tag, kind }))
+  const distinct = new Map<string, Name>()
+  for (const name of names) {
+    const known = distinct.get(name.tag)
+    if (known === undefined || known.kind === 'moving') distinct.set(name.tag, name)
+  }
+  return [...distinct.values()]
 }
 
 function describe(rule: TagRule): string {
