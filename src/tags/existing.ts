@@ -59,7 +59,7 @@ export function mustReadExisting(
   fixed: readonly { readonly live: { readonly digest: Digest } | undefined }[],
 ): boolean {
   const way = wayOf(intent)
-  const isBlind = way === 'overwrite' || (way === 'keep' && !intent.isRerun)
+  const isBlind = way === 'overwrite' || (way === 'keep' && !mayFinish(intent))
   return !isBlind && fixed.some(({ live }) => live !== undefined && isInTheWay(live, intent))
 }
 
@@ -137,7 +137,7 @@ function fail(message: string, hint: string): ExistingDecision {
  * one. So a re-run that finds such a tag of its own commit finishes that image first.
  */
 function finish(intent: Intent, fixed: readonly FixedTag[], others: readonly Existing[]): ExistingDecision | undefined {
-  if (!intent.isRerun) return undefined
+  if (!mayFinish(intent)) return undefined
   const usable = others.filter((one) => kinOf(one, intent) === 'same')
   const isHalf = fixed.some(
     ({ reference, live }) => live === undefined && usable.some((one) => one.reference.tag === reference.tag),
@@ -145,6 +145,10 @@ function finish(intent: Intent, fixed: readonly FixedTag[], others: readonly Exi
   if (!isHalf) return undefined
   const decision = reuse(fixed, { usable, kept: others.filter((one) => !usable.includes(one)) }, intent)
   return decision.act === 'reuse' ? decision : undefined
+}
+
+function mayFinish({ policy, isRerun }: Intent): boolean {
+  return policy === 'auto' && isRerun
 }
 
 /** How an existing image stands to what would be published. */
@@ -178,7 +182,7 @@ function keepOtherName(kept: readonly Existing[], { candidate }: Intent): Existi
   return {
     act: 'keep',
     kept: references,
-    why: `${names(references)} ${verb} of this commit that was published as ${called}, not as ${candidate.version}`,
+    why: `${names(references)} ${verb} of this commit that was published as ${called}, not as ${plainLine(candidate.version, 40)}`,
   }
 }
 

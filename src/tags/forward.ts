@@ -109,7 +109,8 @@ function besideOurs(one: Case): Step {
   if (own !== undefined && shown !== undefined) return betweenReleases(one, own, shown)
   if (own !== undefined) return releaseOverBuild(one, own)
   // A release of a kind that nobody can read compares with nothing; it is no build of a branch for that.
-  if (move.candidate.release !== undefined) return byTags(one, `nothing orders ${move.candidate.release}`)
+  if (move.candidate.release !== undefined)
+    return byTags(one, `nothing orders ${plainLine(move.candidate.release, 40)}`)
   return shown === undefined ? betweenBuilds(one) : buildOverRelease(shown)
 }
 

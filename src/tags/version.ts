@@ -17,6 +17,8 @@ export type Release = {
   readonly isStable: boolean
 }
 
+/** As the semver package has it; what is longer is an attack on whoever reads it. */
+const LONGEST = 256
 const PLAIN = /^\d+\.\d+\.\d+$/
 
 /**
@@ -35,7 +37,7 @@ export function parseRelease(text: string): Release | undefined {
       isStable: prerelease.length === 0,
     }
   }
-  const pep440 = /\d-\d/.test(text) ? null : parsePep440(text)
+  const pep440 = text.length > LONGEST || /\d-\d/.test(text) ? null : parsePep440(text)
   if (pep440 === null) return undefined
   const { release, pre, dev } = pep440
   const isStable = !Array.isArray(pre) && !Array.isArray(dev)
