@@ -19,9 +19,10 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   'edges.ts': ['type content', 'type image'],
   'access.ts': [],
   // The steps. None of build, scan, registry and survey knows another one.
-  content: ['error.ts', 'image'],
+  content: ['error.ts', 'image', 'type tags', 'plain-text.ts'],
   net: ['type access.ts', 'error.ts', 'image'],
   registry: ['type access.ts', 'content', 'type edges.ts', 'error.ts', 'image', 'net', 'plain-text.ts'],
+  history: ['type edges.ts', 'error.ts', 'image', 'net', 'plain-text.ts'],
   survey: ['type edges.ts', 'error.ts'],
   build: ['type access.ts', 'type edges.ts', 'error.ts', 'image', 'type plan', 'plain-text.ts'],
   scan: ['type edges.ts', 'error.ts', 'image', 'plan', 'type report', 'plain-text.ts'],
@@ -42,7 +43,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   'run.ts': ['type edges.ts', 'modes', 'type plan', 'type report'],
   // GitHub, and what puts the edges together. Nothing but main sees them.
   action: ['type access.ts', 'type edges.ts', 'error.ts', 'image', 'plan', 'report', 'tags', 'plain-text.ts'],
-  'world.ts': ['type access.ts', 'build', 'content', 'type edges.ts', 'image', 'net', 'registry'],
+  'world.ts': ['type access.ts', 'build', 'content', 'type edges.ts', 'history', 'image', 'net', 'registry'],
   'release.ts': [],
   'step.ts': ['action', 'error.ts', 'type plan', 'release.ts', 'report', 'run.ts', 'world.ts'],
   'main.ts': ['action', 'error.ts', 'plan', 'release.ts', 'step.ts'],

@@ -9,11 +9,10 @@ import type { Repository } from './image/reference.ts'
 export type Edges = {
   readonly reporter: Reporter
   readonly clock: Clock
-  /** Aborted when the step is cancelled; whoever waits for the world listens to it. */
-  readonly signal: AbortSignal
   readonly exec: Exec
   readonly scratch: Scratch
   readonly stores: Stores
+  readonly history: History
   /**
    * The environment for `docker` and its plugins: a private configuration that is logged in, the user's plugins,
    * contexts and builders. Made at the first call; throws `LOGIN_FAILED`.
@@ -36,6 +35,8 @@ export type Reporter = {
 
 export type Clock = {
   now(): Date
+  /** Aborted when the step is cancelled; whoever waits for the world listens to it. */
+  readonly signal: AbortSignal
   /** Waits; rejects with `CANCELLED` when the step is cancelled meanwhile. */
   sleep(milliseconds: number): Promise<void>
 }
@@ -86,6 +87,39 @@ export type Stores = {
   layout(path: string): Promise<Layout>
 }
 
+/**
+ * The history of the repository that this run is about. Nothing of it throws: what nobody can tell is unknown, and why
+ * stands in the debug log. Commits are full hashes.
+ */
+export type History = {
+  /** How `commit` stands to `other`. */
+  compare(commit: string, other: string): Promise<Kinship>
+  /**
+   * The commit that a branch (`refs/heads/main`) or the head of a pull request (`refs/pull/12/merge`, `…/head`) is now;
+   * asked anew each time, for it moves. For a pull request compare it with the head's commit and not with the merge's.
+   */
+  head(ref: string): Promise<string | undefined>
+  /** When a commit was made. */
+  committed(commit: string): Promise<Date | undefined>
+  /** What GitHub says of the repository, for events that do not tell it. */
+  facts(): Promise<RepositoryFacts | undefined>
+}
+
+/** How one commit stands to another: `ahead` is newer; `commits` it is away, where that is known. */
+export type Kinship =
+  | { readonly kind: 'same' | 'ahead' | 'behind' | 'diverged'; readonly commits?: number }
+  | { readonly kind: 'unknown' }
+
+/** Texts are empty where the repository has none. */
+export type RepositoryFacts = {
+  readonly title: string
+  readonly description: string
+  readonly url: string
+  /** as SPDX names it */
+  readonly license: string
+  readonly defaultBranch: string
+}
+
 /** A repository of a registry as a store, and what a survey asks of it. */
 export type Remote = Source & Target & Questions
 
@@ -97,6 +131,11 @@ export type Questions = {
   pushRight(question: { readonly session: boolean }): Promise<PushRight>
   /** The pull limit that a HEAD of a manifest tells, or `undefined` when the registry sets none for us. */
   pullLimit(): Promise<PullLimit | undefined>
+  /**
+   * The tags of the repository, at most `limit`, in whatever order the registry has; none when it is not there. Throws
+   * `LOGIN_FAILED`, `REGISTRY_UNREACHABLE` and their like, also where only the list is refused.
+   */
+  listTags(question: { readonly limit: number }): Promise<TagList>
   /** The user name that is sent here; empty for nobody. */
   account(): Promise<string>
   /** Requests so far. */
@@ -111,6 +150,9 @@ export type PushRight =
       readonly why: string
       readonly hint: string
     }
+
+/** Tags that are there, each once. Those that are not in it may be there nevertheless, unless it `isWhole`. */
+export type TagList = { readonly tags: readonly string[]; readonly isWhole: boolean }
 
 /** Pull limit as Docker Hub tells it in `ratelimit-limit`, `ratelimit-remaining`, `docker-ratelimit-source`. */
 export type PullLimit = {
@@ -129,17 +171,3 @@ export type Traffic = {
 
 /** What a tag showed when it was looked at. */
 export type Live = Descriptor | undefined
-
-/** The history of the repository the image is made from. */
-export type History = {
-  /** How `commit` stands to `other`: `ahead` is newer. */
-  compare(commit: string, other: string): Promise<Kinship>
-  /** The commit that a branch or pull request points at now; `undefined` when nobody can tell. */
-  head(ref: string): Promise<string | undefined>
-  /** When a commit was made. */
-  committed(commit: string): Promise<Date | undefined>
-}
-
-export type Kinship =
-  | { readonly kind: 'same' | 'ahead' | 'behind' | 'diverged'; readonly commits?: number }
-  | { readonly kind: 'unknown' }

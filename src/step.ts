@@ -47,7 +47,8 @@ async function publishIn(
   { around, signal }: Surrounded,
 ): Promise<Report> {
   const { variables, write } = around
-  const { logins, buildSecrets } = inputs.secrets
+  const { workspace, searchPath, repository } = environment
+  const { logins, token, buildSecrets } = inputs.secrets
   const request = withSecrets(inputs.request, await writeSecrets(scratch.directory, buildSecrets))
   const world = await openWorld({
     ...inputs,
@@ -58,6 +59,7 @@ async function publishIn(
     exec: makeExec(signal),
     scratch,
     signal,
+    project: { workspace, searchPath, repository, api: variables['GITHUB_API_URL'] ?? '', token },
     mask: (secret) => write(addMask(secret)),
     release: RELEASE,
   })

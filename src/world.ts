@@ -7,11 +7,13 @@ import { dockerEnvironment } from './build/docker-environment.ts'
 import { openLayout } from './content/oci-layout.ts'
 import { isTar, unpackLayout } from './content/oci-tar.ts'
 import type { Layout } from './content/store.ts'
-import type { Clock, Edges, Exec, Reporter, Scratch, Variables } from './edges.ts'
+import type { Clock, Edges, Exec, History, Reporter, Scratch, Variables } from './edges.ts'
+import { type HistoryOptions, openHistory } from './history/history.ts'
 import { DOCKER_HUB } from './image/reference.ts'
 import { certificateFolders, readCertificateFolders } from './net/certificate-folders.ts'
 import { hostSettings, joinSettings } from './net/host-settings.ts'
 import { type ProxySettings, readProxySettings, secretsOfProxies } from './net/proxy.ts'
+import type { Send } from './net/send.ts'
 import { openWire } from './net/wire.ts'
 import { type DockerLogins, dockerLogins } from './registry/docker-logins.ts'
 import { helperEnvironment } from './registry/helper-environment.ts'
@@ -25,6 +27,7 @@ export type Materials = {
   readonly exec: Exec
   readonly scratch: Scratch
   readonly signal: AbortSignal
+  readonly project: Project
   readonly mask: (secret: string) => void
   readonly logins: readonly (Login & { readonly useGiven: boolean })[]
   readonly settings: readonly RegistrySettings[]
@@ -32,6 +35,9 @@ export type Materials = {
   readonly parallel: number
   readonly release: string
 }
+
+/** The repository of the run: where it lies, and where GitHub tells of it. */
+export type Project = Pick<HistoryOptions, 'workspace' | 'searchPath' | 'api' | 'repository' | 'token'>
 
 /** Everything the core may ask of the world, from the real one. */
 export type World = { readonly edges: Edges; close(): Promise<void> }
@@ -77,10 +83,10 @@ export async function openWorld(materials: Materials): Promise<World> {
   const edges: Edges = {
     reporter,
     clock,
-    signal,
     exec,
     scratch,
     stores: { remote, layout: (path) => layoutAt(path, scratch) },
+    history: historyOf(materials, wire.send),
     docker() {
       environment ??= loggedIn(materials, logins, docker)
       return environment
@@ -96,6 +102,11 @@ export async function openWorld(materials: Materials): Promise<World> {
 async function settled(login: Login & { readonly useGiven: boolean }, docker: DockerLogins): Promise<Login> {
   const isOpen = login.registry === DOCKER_HUB && !login.useGiven
   return isOpen && (await docker.for(DOCKER_HUB)) !== undefined ? { ...login, use: 'push' } : login
+}
+
+function historyOf({ project, exec, signal, clock, reporter }: Materials, wire: Send): History {
+  const { now, sleep } = clock
+  return openHistory({ ...project, exec, wire, signal, now, sleep, random: Math.random, debug: reporter.debug })
 }
 
 function userLogins({ variables, exec, mask }: Materials): DockerLogins {

@@ -145,7 +145,7 @@ describe('buildImage and an export', () => {
 
   test('during which the step is cancelled: it is cancelled, and not at a standstill', async () => {
     await using world = await makeWorld()
-    const clock = { now: () => new Date(0), sleep: () => Promise.reject(new Error('cancelled')) }
+    const clock = { ...quickClock(), sleep: () => Promise.reject(new Error('cancelled')) }
     const exec: BuildRun['exec'] = async (command) => {
       command.onLine?.('#9 exporting to oci image format')
       await new Promise((resolve) => setTimeout(resolve, 20))

@@ -69,6 +69,7 @@ export function quickClock(): Clock & { readonly waits: number[] } {
   return {
     waits,
     now: () => new Date(0),
+    signal: new AbortController().signal,
     async sleep(milliseconds) {
       waits.push(milliseconds)
       await new Promise((resolve) => setTimeout(resolve, 10))

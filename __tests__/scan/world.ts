@@ -34,8 +34,7 @@ export async function world(options: { signal?: AbortSignal; directory?: string 
   return {
     said,
     commands,
-    signal,
-    clock: { now: () => new Date('2026-11-21T12:00:00Z'), sleep: async () => undefined },
+    clock: { now: () => new Date('2026-11-21T12:00:00Z'), signal, sleep: async () => undefined },
     reporter: { debug: say, info: say, notice: say, warn: say, group: (_title, body) => body() },
     scratch: { directory: options.directory ?? (await temporary()), undoLater: () => undefined },
     exec: (command) => {

@@ -3,7 +3,7 @@ import { cancelReason } from './cancel.ts'
 
 /** The clock of the machine. Whoever sleeps is woken with `CANCELLED` when the step is cancelled. */
 export function makeClock(signal: AbortSignal): Clock {
-  return { now: () => new Date(), sleep: (milliseconds) => sleep(milliseconds, signal) }
+  return { now: () => new Date(), signal, sleep: (milliseconds) => sleep(milliseconds, signal) }
 }
 
 function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -10,7 +10,7 @@ import {
   parseManifest,
   parsePlatform,
 } from '../image/manifest.ts'
-import { isLayer, isManifest } from '../image/media-type.ts'
+import { isImageConfig, isLayer, isManifest } from '../image/media-type.ts'
 import { formatPlatform, isUnknown } from '../image/platform.ts'
 import type { Repository } from '../image/reference.ts'
 import { readBases } from './bases.ts'
@@ -38,11 +38,6 @@ export type PlatformImage = {
   /** of manifest, config and distinct layers, as they travel */
   readonly bytes: number
 }
-
-const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
-  'application/vnd.oci.image.config.v1+json',
-  'application/vnd.docker.container.image.v1+json',
-])
 
 /**
  * Reads everything but the layers of an image: nested indexes to their ends, attestations too, which are content and
@@ -98,7 +93,7 @@ async function platformOf(source: Source, manifest: ImageManifest): Promise<Plat
   const named = descriptor.platform
   if (named !== undefined && !isUnknown(named)) return platformImage(formatPlatform(named), manifest)
   const bytes = await readVerified(config, await source.fetch(config), MANIFEST_LIMIT, source.name)
-  const platform = parsePlatform(parseJson(bytes))
+  const platform = parsePlatform(parseConfig(bytes))
   return platformImage(platform === undefined ? 'unknown' : formatPlatform(platform), manifest)
 }
 
@@ -106,7 +101,7 @@ async function platformOf(source: Source, manifest: ImageManifest): Promise<Plat
 function isBareImage({ descriptor, config }: ImageManifest): boolean {
   const { platform } = descriptor
   const isNowhere = platform !== undefined && isUnknown(platform)
-  return IMAGE_CONFIGS.has(config.mediaType) && !isAttestation(descriptor) && !isNowhere
+  return isImageConfig(config.mediaType) && !isAttestation(descriptor) && !isNowhere
 }
 
 function platformImage(platform: string, manifest: ImageManifest): PlatformImage {
@@ -116,7 +111,8 @@ function platformImage(platform: string, manifest: ImageManifest): PlatformImage
   return { platform, manifest: descriptor, config, layers, bytes }
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+/** The configuration of an image, its bytes checked. Throws `CONTENT_INVALID`. */
+export function parseConfig(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(bytes))
   } catch (cause) {

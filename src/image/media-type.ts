@@ -9,6 +9,11 @@ export const MEDIA_TYPE = {
 const MANIFESTS: ReadonlySet<string> = new Set([MEDIA_TYPE.ociManifest, MEDIA_TYPE.dockerManifest])
 const INDEXES: ReadonlySet<string> = new Set([MEDIA_TYPE.ociIndex, MEDIA_TYPE.dockerList])
 
+const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+])
+
 /** What a registry is asked for with `Accept`, best first. */
 export const ACCEPTED_MANIFESTS = [
   MEDIA_TYPE.ociIndex,
@@ -30,6 +35,11 @@ export function isIndex(mediaType: string): boolean {
 /** A layer of files that a container engine unpacks (containerd, `images.IsLayerType`). */
 export function isLayer(mediaType: string): boolean {
   return /^application\/vnd\.(?:oci\.image\.layer|docker\.image\.rootfs)\./.test(mediaType)
+}
+
+/** The configuration of an image that can be run; artifacts have others. */
+export function isImageConfig(mediaType: string): boolean {
+  return IMAGE_CONFIGS.has(mediaType)
 }
 
 /** Whether this travels by the manifest end points of a registry, and not by the blob ones. */

@@ -50,11 +50,16 @@ export function parseReference(text: string): Reference {
 
 /** A tag, when the text is one (distribution spec: at most 128 characters of a-z, A-Z, 0-9, `.`, `_`, `-`). */
 export function checkTag(text: string): string {
-  if (TAG.test(text)) return text
+  if (isTag(text)) return text
   throw invalid(
     text,
     'a tag has at most 128 letters, digits, dots, dashes and underscores, and starts with none of . -',
   )
+}
+
+/** Whether the text could be a tag. */
+export function isTag(text: string): boolean {
+  return TAG.test(text)
 }
 
 /** `registry/path`, always with its registry. */

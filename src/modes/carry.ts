@@ -77,7 +77,7 @@ function rulesOf({ request }: Run, { judge, names }: Planned, { digest }: Admitt
 
 function journey({ edges, request }: Run, source: CheckedSource) {
   const onFailure = request.onRegistryFailure
-  return { source, onFailure, signal: edges.signal, now: () => performance.now(), sleep: edges.clock.sleep }
+  return { source, onFailure, signal: edges.clock.signal, now: () => performance.now(), sleep: edges.clock.sleep }
 }
 
 function trafficOf({ request, edges }: Run, name: string) {

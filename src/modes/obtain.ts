@@ -28,7 +28,7 @@ export type Cargo = { readonly source: CheckedSource; readonly image: Image; rea
 /** Gets hold of the image: builds it, opens it, or takes the one that is in a registry already. */
 export async function obtain(run: Run, plan: PublishPlan, given: Given): Promise<Cargo> {
   const { edges, over } = run
-  const signal = AbortSignal.any([edges.signal, over.signal])
+  const signal = AbortSignal.any([edges.clock.signal, over.signal])
   const { course } = plan
   if (course.kind === 'reuse') return fetchStored(run, course, signal)
   const layout = 'layout' in given ? given.layout : await run.phase('build', (say) => build(run, given.request, say))

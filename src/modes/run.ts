@@ -31,7 +31,7 @@ export type Say = (words: string) => void
 /** Begins a run that knows nothing yet. */
 export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges'>): Run {
   const facts: Facts = { phases: [] }
-  const { clock, signal, reporter } = start.edges
+  const { clock, reporter } = start.edges
   return {
     ...start,
     facts,
@@ -39,7 +39,7 @@ export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges'>):
     lost: new Map(),
     over: new AbortController(),
     async phase(name, work) {
-      signal.throwIfAborted()
+      clock.signal.throwIfAborted()
       const begin = clock.now().getTime()
       let words = ''
       try {

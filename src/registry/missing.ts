@@ -9,7 +9,12 @@ import { type Site, tagsUrl } from './site.ts'
  */
 export async function whyNotBegun(site: Site, thrown: unknown): Promise<unknown> {
   if (!(thrown instanceof LadingError) || !isReset(thrown)) return thrown
-  const list = { method: 'GET', url: tagsUrl(site), repeatable: false, signal: site.connection.policy.signal } as const
+  const list = {
+    method: 'GET',
+    url: tagsUrl(site, 1),
+    repeatable: false,
+    signal: site.connection.policy.signal,
+  } as const
   const answer = await site.send(list).catch(() => undefined)
   if (answer === undefined) return thrown
   const { status, codes, text } = await diagnose(answer)

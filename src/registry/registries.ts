@@ -75,6 +75,7 @@ function connectFirst(name: string, open: () => Promise<Remote>): Remote {
     tagAtOnce: async (manifest, tags) => (await remote()).tagAtOnce(manifest, tags),
     pushRight: async (question) => (await remote()).pushRight(question),
     pullLimit: async () => (await remote()).pullLimit(),
+    listTags: async (question) => (await remote()).listTags(question),
     account: async () => (await remote()).account(),
     traffic: () => opened?.traffic() ?? { requests: {}, retries: 0 },
   }

@@ -12,6 +12,7 @@ import { parsePullLimit } from './pull-limit.ts'
 import { askPushRight } from './rights.ts'
 import type { Scope } from './scope.ts'
 import { blobUrl, looksNew, manifestUrl, nothingLearnt, refused, type Site } from './site.ts'
+import { listTags } from './tag-list.ts'
 import { putTags } from './tags-at-once.ts'
 
 /** A repository of a registry, as a store and as what a survey asks. */
@@ -44,6 +45,7 @@ export function openRepository(repository: Repository, use: 'pull' | 'push', con
     tagAtOnce: (manifest, tags) => putTags(site, manifest, tags),
     pushRight: (question) => askPushRight(site, question),
     pullLimit: () => askPullLimit(site),
+    listTags: ({ limit }) => listTags(site, limit),
     async account() {
       const identity = await connection.auth.identity()
       return identity.kind === 'known' ? identity.username : ''

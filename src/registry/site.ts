@@ -74,8 +74,9 @@ export function uploadsUrl({ connection, path }: Site): URL {
   return new URL(`/v2/${path}/blobs/uploads/`, connection.origin)
 }
 
-export function tagsUrl({ connection, path }: Site): URL {
-  return new URL(`/v2/${path}/tags/list?n=1`, connection.origin)
+/** The list of tags; `size`: how many at a time, as many as the registry likes without it. */
+export function tagsUrl({ connection, path }: Site, size?: number): URL {
+  return new URL(`/v2/${path}/tags/list${size === undefined ? '' : `?n=${size}`}`, connection.origin)
 }
 
 /** What was being done when the registry said no. */

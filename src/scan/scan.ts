@@ -48,7 +48,7 @@ export type Scan = {
   readonly rule: Rule
 }
 
-export type ScanEdges = Pick<Edges, 'exec' | 'reporter' | 'clock' | 'signal' | 'scratch'>
+export type ScanEdges = Pick<Edges, 'exec' | 'reporter' | 'clock' | 'scratch'>
 
 /** The largest report that is read, in bytes: some ten thousand findings. */
 const REPORT_LIMIT = 128 * 1024 * 1024
@@ -93,7 +93,7 @@ type Run = {
 async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformScan> {
   const { request, edges, room } = run
   const name = plainLine(platform.platform)
-  if (edges.signal.aborted) throw new LadingError('CANCELLED', `scanning ${name}: the step was cancelled`)
+  if (edges.clock.signal.aborted) throw new LadingError('CANCELLED', `scanning ${name}: the step was cancelled`)
   const { layoutDirectory, gate } = request
   const input = await writePlatformLayout({ layoutDirectory, ...platform, directory: room.images })
   const output = `${input}.json`

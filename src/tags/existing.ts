@@ -206,7 +206,7 @@ function reuse(fixed: readonly FixedTag[], { usable, kept }: Usable, intent: Int
     from: chosen.reference,
     missing: fixed.filter(({ live }) => live === undefined).map(({ reference }) => reference),
     kept: [...usable, ...kept].filter(({ live }) => live.digest !== digest).map(({ reference }) => reference),
-    why: `${chosen.reference.tag} was published${fromCommit(told, intent.candidate)}${ago(told, intent.candidate.built)}`,
+    why: `${chosen.reference.tag} was published${fromCommit(told, intent.candidate)}`,
   }
 }
 
@@ -241,7 +241,7 @@ function inWords(existing: readonly Existing[], intent: Intent): string {
 function tell(one: Existing, intent: Intent): string {
   const { digest, told } = one.live
   const when = createdOf(told)
-  const time = when === undefined ? 'which does not say when it was published' : `published ${minuteOf(when)}`
+  const time = when === undefined ? 'which does not say when it was created' : `created ${minuteOf(when)}`
   return `${formatReference(one.reference)} exists: ${digest}, ${time}, ${ORIGIN[kinOf(one, intent)](told, intent.candidate)}`
 }
 
@@ -272,17 +272,6 @@ function revisionOf({ revision }: Told): string {
 function fromCommit(told: Told, { commit }: Candidate): string {
   if (told.revision === '') return ''
   return isSameCommit(told.revision, commit) ? ' from this commit' : ` from commit ${revisionOf(told)}`
-}
-
-const A_MINUTE_MS = 60_000
-
-/** How long ago an image was made, in the largest unit that says something; nothing for one that is ahead of its time. */
-function ago(told: Told, now: Date): string {
-  const when = createdOf(told)
-  const minutes = when === undefined ? -1 : Math.floor((+now - +when) / A_MINUTE_MS)
-  if (minutes < 0) return ''
-  if (minutes < 60) return ` ${minutes} min ago`
-  return minutes < 48 * 60 ? ` ${Math.floor(minutes / 60)} h ago` : ` ${Math.floor(minutes / (24 * 60))} days ago`
 }
 
 /** `2026-11-20 14:03 UTC`. */
