@@ -28,10 +28,13 @@ export function withInputs(inputs: Readonly<Record<string, string>>): Record<str
 
 /** A push to the default branch, in a workspace with a Dockerfile. */
 export function environment(change: Partial<Environment> = {}): Environment {
+  const { ref = 'refs/heads/main', sha = '90dd603000000000000000000000000000000000' } = change
   return {
     event: 'push',
-    ref: 'refs/heads/main',
-    sha: '90dd603000000000000000000000000000000000',
+    ref,
+    sha,
+    begun: '2026-02-03T04:05:06.789Z',
+    subject: { ref, sha, baseRef: '' },
     repository: 'acme/api',
     serverUrl: 'https://github.com',
     defaultBranch: 'main',

@@ -6,11 +6,15 @@ import type { Environment } from '../../src/plan/environment.ts'
 import { count, printPlan } from '../../src/plan/print.ts'
 import { type Decided, decidePush, isDone, NOTHING_DECIDED, planPublish } from '../../src/plan/publish-plan.ts'
 import type { PublishRequest } from '../../src/plan/request.ts'
+import { PLAIN_FLAVOR } from '../../src/tags/flavor.ts'
 
+const SUBJECT = { ref: 'refs/tags/v1.4.2', sha: '90dd6032fac8bda1b6c4436a2e65de27961ed071', baseRef: '' }
 const ENVIRONMENT: Environment = {
   event: 'push',
-  ref: 'refs/tags/v1.4.2',
-  sha: '90dd6032fac8bda1b6c4436a2e65de27961ed071',
+  ref: SUBJECT.ref,
+  sha: SUBJECT.sha,
+  begun: '2026-02-03T04:05:06.789Z',
+  subject: SUBJECT,
   repository: 'acme/api',
   serverUrl: 'https://github.com',
   defaultBranch: 'main',
@@ -26,6 +30,8 @@ const ENVIRONMENT: Environment = {
 const REQUEST: PublishRequest = {
   images: ['ghcr.io/acme/api', 'acme/api'].map(parseRepository),
   tags: [],
+  flavor: PLAIN_FLAVOR,
+  shortSha: 7,
   labels: {},
   origin: {
     kind: 'build',
@@ -168,7 +174,7 @@ describe('in print', () => {
       images: request.images.slice(0, 1),
       origin: { kind: 'layout', path: '/layout' },
     }
-    expect(announce('1.0.0', layout, { ...ENVIRONMENT, sha: '' })).toBe(
+    expect(announce('1.0.0', layout, { ...ENVIRONMENT, subject: { ...SUBJECT, sha: '' } })).toBe(
       'Lading 1.0.0: publish acme/api 1.4.2 from a finished layout to 1 repository',
     )
   })

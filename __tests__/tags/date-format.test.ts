@@ -15,7 +15,7 @@ describe('formatDate', () => {
     ['\\YYYY', 'YYYY'],
     ['foo\nbar', 'foo\nbamr'],
     ['hmm Hmmss SSSS', '405 40506 7890'],
-    ['', '2026-02-03T04:05:06+00:00'],
+    ['', '2026-02-03T04:05:06Z'],
   ])('writes %j', (format, expected) => {
     expect(formatDate(SPRING, format, 'UTC')).toBe(expected)
   })

@@ -2,22 +2,34 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LadingError } from '../../src/error.ts'
 import { checkTag } from '../../src/image/reference.ts'
-import { isFullVersion, nameImage, type Occasion, sanitizeTag } from '../../src/tags/name.ts'
+import { PLAIN_FLAVOR } from '../../src/tags/flavor.ts'
+import { nameImage as nameBy } from '../../src/tags/name.ts'
+import type { Occasion } from '../../src/tags/occasion.ts'
 import { PRESETS, type Preset, type TagRule } from '../../src/tags/rule.ts'
+import { sanitizeTag } from '../../src/tags/tag-text.ts'
+import { plainTemplate } from '../../src/tags/template.ts'
+import { isFullVersion } from '../../src/tags/version-rule.ts'
 
 const SHA = '90dd6032fac8bda1b6c4436a2e65de27961ed071'
 const presets = (...names: readonly Preset[]): TagRule[] => names.map((preset) => ({ type: 'preset', preset }))
 const raw = (value: string, more: { enable?: boolean; fixed?: boolean } = {}): TagRule => ({
   type: 'raw',
-  value,
-  enable: true,
-  ...more,
+  text: `type=raw,value=${value}`,
+  value: plainTemplate(value),
+  priority: 200,
+  enable: plainTemplate(`${more.enable ?? true}`),
+  ...(more.fixed === undefined ? {} : { fixed: more.fixed }),
 })
+const nameImage = (tags: readonly TagRule[], occasion: Occasion) => nameBy({ tags, flavor: PLAIN_FLAVOR }, occasion)
 const on = (event: string, ref: string, more: Partial<Occasion> = {}): Occasion => ({
   event,
   ref,
   sha: SHA,
   defaultBranch: 'main',
+  baseRef: '',
+  shortSha: 7,
+  begun: new Date('2026-02-03T04:05:06.789Z'),
+  committed: undefined,
   ...more,
 })
 const ALL = presets(...PRESETS)

@@ -41,7 +41,7 @@ describe('an expression', () => {
     ['the date in double quotes', '{{date "YYYY-MM-DD [at] HH"}}', '2026-02-03 at 04'],
     ['the date elsewhere', "{{date 'YYYYMMDD-HHmmss' tz='Asia/Tokyo'}}", '20260203-130506'],
     ['the date of the commit', "{{commit_date 'YYYYMMDDHHmmss'}}", '20260130081112'],
-    ['a date without a format', "{{date ''}}", '2026-02-03T04:05:06+00:00'],
+    ['a date without a format', "{{date ''}}", '2026-02-03T04:05:06Z'],
     ['a condition', '{{#if sha}}a{{/if}}{{#if tag}}b{{else}}c{{/if}}{{#unless tag}}d{{/unless}}', 'acd'],
     ['a condition by words', '{{#if is_default_branch}}main{{else}}other{{/if}}', 'other'],
     ['a condition in a condition', '{{#if tag}}{{#if sha}}a{{/if}}{{^}}b{{#if sha}}c{{/if}}{{/if}}d', 'bcd'],
@@ -51,16 +51,22 @@ describe('an expression', () => {
 
   test('may name what a rule knows besides', () => {
     expect(expand(parsed('v{{major}}{{#if major}}!{{/if}}', ['major']), FACTS)).toBe('v0')
-    expect(parseTemplate('{{branch}}', ['major'])).toMatchObject({ meant: { word: 'branch' } })
+    for (const text of ['{{branch}}', "{{date 'X'}}"]) {
+      expect(parseTemplate(text, ['major'])).toMatchObject({ why: expect.stringContaining('known here are major') })
+    }
+    expect(parseTemplate('{{major}}', [])).toMatchObject({
+      why: '{{major}} means nothing: no expressions are known here',
+    })
   })
 
   test.each([
-    ['a name that nobody knows', '{{branhc}}', '{{branhc}} is no expression that is known here: branch, tag', 'branhc'],
-    ['no name', '{{}}', '{{}} is no expression', ''],
-    ['a partial', '{{> x}}', '{{> x}} is no expression', '>'],
-    ['a helper of Handlebars', "{{lookup this 'x'}}", 'is no expression', 'lookup'],
-    ['an end without beginning', 'a{{/if}}', '{{/if}} is no expression', '/if'],
-    ['a condition on a name that nobody knows', '{{#if x}}{{/if}}', '{{#if x}} is no expression', 'x'],
+    ['a name that nobody knows', '{{branhc}}', '{{branhc}} means nothing: known here are branch, tag', 'branhc'],
+    ['no name', '{{}}', '{{}} means nothing', ''],
+    ['a partial', '{{> x}}', '{{> x}} means nothing', '>'],
+    ['a helper of Handlebars', "{{lookup this 'x'}}", 'means nothing', 'lookup'],
+    ['an end without beginning', 'a{{/if}}', '{{/if}} means nothing', '/if'],
+    ['a condition on a name that nobody knows', '{{#if x}}{{/if}}', '{{#if x}} means nothing', 'x'],
+    ['a condition on a date', '{{#if date}}{{/if}}', '{{#if date}} means nothing', 'date'],
     ['an unknown attribute', "{{date 'X' zone='UTC'}}", 'unknown attribute “zone” of {{date}}', 'zone'],
     ['an unknown time zone', "{{date 'X' tz='Asia/Tokio'}}", '“Asia/Tokio” is no time zone', 'Asia/Tokio'],
   ])('is refused for %s, with the word that may be misspelt', (_name, text, why, word) => {

@@ -36,7 +36,7 @@ export function readFlagAttribute(form: Form, input: InputName, attributes: Attr
   const flag = parseFlag(text)
   if (flag !== undefined) return flag
   const why = text.includes('{{')
-    ? 'this version knows no {{…}} expressions; use one of the workflow'
+    ? 'no {{…}} expressions are known here; use one of the workflow'
     : 'it is true or false'
   form.mistakes.push({ input, line: attributes.line, text: `${key}=${quoted(text)}: ${why}` })
   return true

@@ -1,7 +1,7 @@
 import { arch } from 'node:os'
 import { resolve } from 'node:path'
 import { LadingError } from '../error.ts'
-import type { Environment } from '../plan/environment.ts'
+import type { Environment, Subject } from '../plan/environment.ts'
 import { readBounded } from './files.ts'
 import type { ProcessVariables } from './form.ts'
 import { variableOf } from './input-table.ts'
@@ -16,13 +16,18 @@ type Json = Readonly<Record<string, unknown>>
  * Reads what the run tells about itself. With nothing set at all (plain node) everything is empty and the workspace is
  * `directory`. Throws `INTERNAL` for an event file that is there and cannot be understood: it says whether this is a fork.
  */
-export async function readEnvironment(variables: ProcessVariables, directory: string): Promise<Environment> {
+export async function readEnvironment(
+  variables: ProcessVariables,
+  directory: string,
+  begun = new Date(),
+): Promise<Environment> {
   const text = (name: string) => variables[name] ?? ''
   const event = await readEvent(text('GITHUB_EVENT_PATH'))
   const repository = object(event['repository'])
   const serverUrl = text('GITHUB_SERVER_URL') === '' ? 'https://github.com' : text('GITHUB_SERVER_URL')
   const pullRequest = readPullRequest(text('GITHUB_EVENT_NAME'), text('GITHUB_REF'), event)
   const workspace = resolve(directory, text('GITHUB_WORKSPACE'))
+  const subject = readSubject(text, event)
   return {
     event: text('GITHUB_EVENT_NAME'),
     ref: text('GITHUB_REF'),
@@ -34,7 +39,9 @@ export async function readEnvironment(variables: ProcessVariables, directory: st
     attempt: Number.parseInt(text('GITHUB_RUN_ATTEMPT'), 10) || 1,
     ...(pullRequest === undefined ? {} : { pullRequest }),
     about: readAbout(repository, text('GITHUB_REPOSITORY'), serverUrl),
-    committed: committedAt(object(event['head_commit']), text('GITHUB_SHA')),
+    begun: begun.toISOString(),
+    subject,
+    committed: committedAt(event, subject.sha),
     machine: machine(),
     workspace,
     searchPath: text('PATH'),
@@ -97,10 +104,28 @@ function readAbout(repository: Json, fullName: string, serverUrl: string): Envir
   }
 }
 
-// Only a push tells it; the head of a push is the commit of the run.
-function committedAt(head: Json, sha: string): string {
-  const time = new Date(string(head['timestamp']))
-  return head['id'] === sha && !Number.isNaN(time.getTime()) ? time.toISOString() : ''
+/** As metadata-action has it, with its switch for the head of a pull request instead of the merge commit. */
+function readSubject(text: (name: string) => string, event: Json): Subject {
+  const name = text('GITHUB_EVENT_NAME')
+  const pull = object(event['pull_request'])
+  const head = string(object(pull['head'])['sha'])
+  const base = string(object(pull['base'])['ref']) || string(event['base_ref']).replace(/^refs\/heads\//, '')
+  const wantsHead = /true/i.test(text('DOCKER_METADATA_PR_HEAD_SHA')) && name.includes('pull_request') && head !== ''
+  // Such a run has the ref of the branch that the pull request goes to.
+  const isTarget = name.includes('pull_request_target') && typeof event['number'] === 'number'
+  return {
+    ref: isTarget ? `refs/pull/${event['number']}/merge` : text('GITHUB_REF'),
+    sha: wantsHead ? head : text('GITHUB_SHA'),
+    baseRef: base,
+  }
+}
+
+/** Only a push tells it, of each commit and of its head. */
+function committedAt(event: Json, sha: string): string {
+  const commits = Array.isArray(event['commits']) ? event['commits'].map(object) : []
+  const commit = [...commits, object(event['head_commit'])].find(({ id }) => sha !== '' && id === sha)
+  const time = new Date(string(commit?.['timestamp']))
+  return Number.isNaN(time.getTime()) ? '' : time.toISOString()
 }
 
 function object(value: unknown): Json {

@@ -2,7 +2,7 @@ import { LadingError } from '../error.ts'
 import { formatRepository, parseRepository, type Repository } from '../image/reference.ts'
 import { type Attributes, readAttributes, readFlagAttribute } from './attributes.ts'
 import type { Form } from './form.ts'
-import { type ListItem, readRecords } from './lists.ts'
+import { type ListItem, type ListRecord, readRecords } from './lists.ts'
 import { quoted } from './quoted.ts'
 
 const INPUT = 'images'
@@ -13,6 +13,7 @@ const INPUT = 'images'
  */
 export async function readImages(form: Form): Promise<readonly Repository[]> {
   const records = await readRecords(form, INPUT)
+  refuseMixture(form, records)
   const attributes = records.map((record) => readAttributes(form, INPUT, record, ['name', 'enable']))
   const names = attributes.flatMap((one) => namesOf(form, one))
   const images = names.flatMap((name) => parseImage(form, name))
@@ -22,6 +23,16 @@ export async function readImages(form: Form): Promise<readonly Repository[]> {
   }
   refuseTwins(form, images)
   return images.map(({ repository }) => repository)
+}
+
+// Of several on such a line metadata-action takes the last and drops the others, which nobody notices.
+function refuseMixture(form: Form, records: readonly ListRecord[]): void {
+  if (records.length < 2) return
+  const isList = ({ fields }: ListRecord) => fields.filter((text) => text !== '' && !text.includes('=')).length > 1
+  for (const { line } of records.filter(isList)) {
+    const text = 'names stand one a line or with commas between them, not both'
+    form.mistakes.push({ input: INPUT, line, text })
+  }
 }
 
 type Image = { readonly repository: Repository; readonly line: number }

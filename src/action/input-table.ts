@@ -22,7 +22,18 @@ const ROWS = {
     tier: 'first',
     default: 'version\nversion-commit\nlatest',
     description:
-      'Tags to write: version, version-commit, commit, major-minor, major, latest, any other word, or type=raw,value=…',
+      'Tags to write: version, version-commit, commit, major-minor, major, latest, any other word, or a rule of docker/metadata-action (type=semver,pattern={{version}})',
+  },
+  flavor: {
+    tier: 'names',
+    default: 'latest=auto',
+    description:
+      'What all tags have in common, as in docker/metadata-action: latest=auto|true|false, prefix=, suffix=, onlatest=',
+  },
+  'tag-context': {
+    tier: 'names',
+    default: 'workflow',
+    description: 'Where ref and commit come from: workflow (the event) or git (what is checked out)',
   },
   version: {
     tier: 'names',

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { RegistrySettings } from '../access.ts'
 import type { Environment } from '../plan/environment.ts'
 import { type Gate, type PublishRequest, SEVERITIES, type Severity } from '../plan/request.ts'
+import { readFlavor } from './flavor-lines.ts'
 import { closeForm, type Form, openForm, type ProcessVariables } from './form.ts'
 import { readImages } from './image-list.ts'
 import { readItems } from './lists.ts'
@@ -27,6 +28,8 @@ export type Inputs = {
   readonly parallel: number
   /** how often one request is repeated */
   readonly retries: number
+  /** whose ref and commit names tell: those of the event, or those that are checked out */
+  readonly tagContext: 'workflow' | 'git'
   /** remarks for the run's page */
   readonly notices: readonly string[]
 }
@@ -42,6 +45,7 @@ export async function readInputs(variables: ProcessVariables, environment: Envir
   const form = openForm(variables)
   const images = await readImages(form)
   const tags = await readTags(form)
+  const flavor = await readFlavor(form)
   const version = readVersion(form)
   const labels = await readLabels(form)
   const { origin, secrets: buildSecrets } = await readOrigin(form, environment)
@@ -49,6 +53,8 @@ export async function readInputs(variables: ProcessVariables, environment: Envir
   const request: PublishRequest = {
     images,
     tags,
+    flavor,
+    shortSha: readShortSha(form, variables),
     ...(version === '' ? {} : { version }),
     labels,
     origin,
@@ -68,9 +74,10 @@ export async function readInputs(variables: ProcessVariables, environment: Envir
   const settings = await readRegistrySettings(form, environment.workspace)
   const parallel = readCount(form, 'parallel', 1, MOST_PARALLEL)
   const retries = readCount(form, 'retries', 0, MOST_RETRIES)
+  const tagContext = readChoice(form, 'tag-context', ['workflow', 'git'])
   await closeForm(form)
   const secrets = { logins, token: form.text('token').trim(), buildSecrets }
-  return { request, secrets, settings, parallel, retries, notices: form.notices }
+  return { request, secrets, settings, parallel, retries, tagContext, notices: form.notices }
 }
 
 // semver.org, "Is there a suggested regular expression": the presets cut a version into its parts.
@@ -82,6 +89,18 @@ function readVersion(form: Form): string {
   if (version === '' || SEMVER.test(version)) return version
   form.mistakes.push({ input: 'version', text: `${quoted(version)} is not a version such as 1.2.3 or 1.2.3-rc.1` })
   return ''
+}
+
+const SHORT_SHA = 7
+const SHORT_SHA_SWITCH = 'DOCKER_METADATA_SHORT_SHA_LENGTH'
+
+/** The switch of metadata-action; a length that leaves nothing of the commit would give every commit one name. */
+function readShortSha(form: Form, variables: ProcessVariables): number {
+  const text = (variables[SHORT_SHA_SWITCH] ?? '').trim()
+  if (text === '') return SHORT_SHA
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
+  form.mistakes.push({ input: SHORT_SHA_SWITCH, text: `${quoted(text)} is not a whole number from 1` })
+  return SHORT_SHA
 }
 
 async function readGate(form: Form, environment: Environment): Promise<Gate> {

@@ -1,5 +1,6 @@
 import type { Form } from './form.ts'
 import type { InputName } from './input-table.ts'
+import { quoted } from './quoted.ts'
 
 /** One record of a list: its comma-separated fields, and the line on which it begins, counted from 1. */
 export type ListRecord = { readonly fields: readonly string[]; readonly line: number }
@@ -17,6 +18,28 @@ export async function readRecords(form: Form, name: InputName): Promise<readonly
   return records
     .map(({ fields, line }) => ({ fields: fields.map((field) => field.trim()), line }))
     .filter(({ fields }) => fields.some((field) => field !== '') && fields[0]?.startsWith('#') !== true)
+}
+
+/**
+ * The records of a list whose records are read a second time by metadata-action: there a comma in a value needs quotes
+ * around the whole line as well. Here quotes around the field are enough, and those around the line do no harm.
+ */
+export async function readRules(form: Form, name: InputName): Promise<readonly ListRecord[]> {
+  const records = await readRecords(form, name)
+  const rules = await Promise.all(records.map((record) => withoutOuterQuotes(form, name, record)))
+  for (const { fields, line } of rules.filter(({ fields }) => fields.some((field) => /^[^=]*=\s*"/.test(field)))) {
+    const text = `${quoted(fields.join(','))} has quotes around a value; they belong around key=value: "value=a,b"`
+    form.mistakes.push({ input: name, line, text })
+  }
+  return rules
+}
+
+async function withoutOuterQuotes(form: Form, name: InputName, record: ListRecord): Promise<ListRecord> {
+  const [only = '', ...more] = record.fields
+  // Without quotes it would be several fields.
+  if (more.length > 0 || !only.includes(',')) return record
+  const [inner] = only.includes('"') ? await parseCsv(form, name, only) : splitLines(only)
+  return { fields: (inner?.fields ?? []).map((field) => field.trim()), line: record.line }
 }
 
 /** The items of a list in which a comma separates items as a line does. */

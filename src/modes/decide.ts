@@ -76,12 +76,12 @@ export function openJudge(run: Run, names: Names): Judge {
 }
 
 function candidateOf({ environment, edges }: Run, names: Names): Candidate {
-  const { repository, serverUrl, sha, committed } = environment
+  const { repository, serverUrl, subject, committed } = environment
   return {
     source: repository === '' ? '' : `${serverUrl}/${repository}`,
     release: names.release,
     version: names.version,
-    commit: sha,
+    commit: subject.sha,
     committed: committed === '' ? undefined : new Date(committed),
     built: edges.clock.now(),
     isHead: undefined,
@@ -167,7 +167,7 @@ function answerTo(question: keyof Answers, move: Move, { run, seen, inquiry }: C
   const revision = move.live?.told?.revision ?? ''
   switch (question) {
     case 'head':
-      return inquiry.isHead(run.environment.ref, move.candidate.commit)
+      return inquiry.isHead(run.environment.subject.ref, move.candidate.commit)
     case 'kinship':
       return inquiry.kinship(move.candidate.commit, revision)
     case 'committed':

@@ -3,6 +3,7 @@ import { verifyImage } from '../content/image.ts'
 import type { Remote } from '../edges.ts'
 import type { Admitted } from '../image/admitted.ts'
 import { formatReference, tagged } from '../image/reference.ts'
+import { occasionOf } from '../plan/occasion.ts'
 import { count, printPlan } from '../plan/print.ts'
 import { isDone, isToWrite, type PublishPlan, shows } from '../plan/publish-plan.ts'
 import { reportOf } from '../report/draft.ts'
@@ -61,18 +62,21 @@ async function story(run: Run): Promise<void> {
 /** What this image will be called, before anybody is asked. */
 function name(run: Run): Names {
   const { request, environment, edges, facts } = run
-  const { version, images, origin } = request
-  const names = nameImage(request.tags, { ...environment, ...(version === undefined ? {} : { version }) })
+  const { images, origin } = request
+  const names = nameImage(request, occasionOf(request, environment))
   facts.version = names.version
   facts.tagNames = names.tags.map(({ tag }) => tag)
   facts.tags = images.flatMap((image) => names.tags.map(({ tag }) => formatReference(tagged(image, tag))))
   if (origin.kind === 'build') facts.labels = labels(run, names)
   for (const { rule, why } of names.skipped) edges.reporter.debug(`tags: ${rule} gives nothing: ${why}`)
+  for (const warning of names.warnings) edges.reporter.warn(`tags: ${warning}`)
+  for (const notice of names.notices) edges.reporter.notice(`tags: ${notice}`)
   return names
 }
 
 function labels({ request, environment, edges }: Run, { version }: Names): Readonly<Record<string, string>> {
-  const { about, repository, serverUrl, sha: revision, committed } = environment
+  const { about, repository, serverUrl, committed } = environment
+  const revision = environment.subject.sha
   const source = repository === '' ? '' : `${serverUrl}/${repository}`
   const created = committed === '' ? edges.clock.now() : new Date(committed)
   return labelsOf({ about, source, version, revision, created, own: request.labels })

@@ -1,5 +1,6 @@
 import { nameImage } from '../tags/name.ts'
 import type { Environment } from './environment.ts'
+import { occasionOf } from './occasion.ts'
 import { count } from './print.ts'
 import type { PublishRequest } from './request.ts'
 
@@ -8,10 +9,11 @@ import type { PublishRequest } from './request.ts'
  * @param release Lading's own version
  */
 export function announce(release: string, request: PublishRequest, environment: Environment): string {
-  const { images, tags, origin, version } = request
-  const names = nameImage(tags, { ...environment, ...(version === undefined ? {} : { version }) })
+  const { images, origin } = request
+  const names = nameImage(request, occasionOf(request, environment))
   const title = environment.repository === '' ? (images[0]?.path ?? '') : environment.repository
-  const commit = environment.sha === '' ? '' : ` (${environment.sha.slice(0, 7)})`
+  const { sha } = environment.subject
+  const commit = sha === '' ? '' : ` (${sha.slice(0, 7)})`
   const platforms =
     origin.kind === 'build' && origin.platforms.length > 0 ? ` for ${count(origin.platforms.length, 'platform')}` : ''
   const from = origin.kind === 'layout' ? ' from a finished layout' : ''

@@ -22,7 +22,11 @@ export type Environment = {
     readonly url: string
     readonly license: string
   }
-  /** when the commit was made, as the event tells it; ISO 8601, empty when it does not */
+  /** when the run began, ISO 8601: one time for all that it tells */
+  readonly begun: string
+  /** what names and labels tell of */
+  readonly subject: Subject
+  /** when the commit of the subject was made, as the event or the checkout tells it; ISO 8601, empty when it does not */
   readonly committed: string
   /** the platform of this machine, `linux/amd64`: where `$BUILDPLATFORM` runs */
   readonly machine: string
@@ -30,4 +34,12 @@ export type Environment = {
   /** as the variable PATH: where programs are looked for */
   readonly searchPath: string
   readonly reportDirectory: string
+}
+
+/** Ref and commit that names and labels tell of: those of the run, unless a switch or `tag-context` says otherwise. */
+export type Subject = {
+  readonly ref: string
+  readonly sha: string
+  /** branch that a pull request goes to, or that a tag was pushed from, as far as the event tells it */
+  readonly baseRef: string
 }

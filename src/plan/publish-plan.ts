@@ -70,7 +70,7 @@ export function planPublish(
     mode: 'publish',
     title: environment.repository === '' ? (request.images[0]?.path ?? '') : environment.repository,
     version: names.version,
-    commit: environment.sha,
+    commit: environment.subject.sha,
     origin: origin.kind,
     platforms: origin.kind === 'build' ? origin.platforms : [],
     gate: request.gate,

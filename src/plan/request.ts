@@ -1,5 +1,6 @@
 import type { Repository } from '../image/reference.ts'
 import type { ExistingTagPolicy } from '../tags/existing.ts'
+import type { Flavor } from '../tags/flavor.ts'
 import type { TagRule } from '../tags/rule.ts'
 
 /**
@@ -9,6 +10,9 @@ import type { TagRule } from '../tags/rule.ts'
 export type PublishRequest = {
   readonly images: readonly Repository[]
   readonly tags: readonly TagRule[]
+  readonly flavor: Flavor
+  /** characters of the commit in names that tell it in short */
+  readonly shortSha: number
   /** of the input `version`; without its leading `v` */
   readonly version?: string
   /** own labels, over the standard ones */

@@ -18,8 +18,9 @@ type Wall = {
 
 const DAY = 86_400_000
 const MINUTE = 60_000
-// What moment writes when no format is given: ISO 8601.
+// What moment writes when no format is given: ISO 8601, which has a form of its own for UTC.
 const DEFAULT_FORMAT = 'YYYY-MM-DDTHH:mm:ssZ'
+const DEFAULT_FORMAT_UTC = 'YYYY-MM-DDTHH:mm:ss[Z]'
 
 const MONTHS = [
   'January',
@@ -45,7 +46,8 @@ const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Frida
 export function formatDate(time: Date, format: string, zone: string): string {
   if (Number.isNaN(time.getTime())) return 'Invalid date'
   const wall = wallOf(time, zone)
-  return withoutShorthands(format === '' ? DEFAULT_FORMAT : format).replace(PARTS, (part) => {
+  const fallback = zone === 'UTC' ? DEFAULT_FORMAT_UTC : DEFAULT_FORMAT
+  return withoutShorthands(format === '' ? fallback : format).replace(PARTS, (part) => {
     if (part.startsWith('[') && part.length > 1) return part.slice(1, -1)
     if (part.startsWith('\\')) return part.slice(1)
     return TOKENS[part]?.(wall) ?? part

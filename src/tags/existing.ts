@@ -4,7 +4,7 @@ import { plainLine } from '../plain-text.ts'
 import type { Candidate } from './candidate.ts'
 import { isSameCommit, shortCommit } from './commit.ts'
 import { createdOf, type LiveImage, type Told } from './live.ts'
-import { sanitizeTag } from './name.ts'
+import { sanitizeTag } from './tag-text.ts'
 import { isSameSource } from './source.ts'
 
 /** The input `existing-tag`. */

@@ -1,69 +1,197 @@
-import type { SemVer } from 'semver'
-// This function alone: the whole library costs 5 ms before the first line of the log.
-import parse from 'semver/functions/parse.js'
 import { LadingError } from '../error.ts'
 import { checkTag } from '../image/reference.ts'
-import type { Affixes, Line } from './line.ts'
-import type { Preset, TagRule } from './rule.ts'
+import type { Affix, Flavor } from './flavor.ts'
+import { nameByRule } from './metadata-rule.ts'
+import { factsOf, type Occasion } from './occasion.ts'
+import { isStable, nameByPreset, releaseOf } from './preset.ts'
+import { type Given, type Line, nothing, type Result } from './result.ts'
+import { type MetadataRule, PRIORITY, type TagRule, templatesOf } from './rule.ts'
+import { dashed, LONGEST_TAG, sanitizeTag } from './tag-text.ts'
+import { expand, namesOf } from './template.ts'
 
-/** What names are made from. */
-export type Occasion = {
-  readonly event: string
-  readonly ref: string
-  readonly sha: string
-  readonly defaultBranch: string
-  readonly pullRequest?: { readonly number: number }
-  /** the input `version` */
-  readonly version?: string
-}
+/** What the user says about names. */
+export type Naming = { readonly tags: readonly TagRule[]; readonly flavor: Flavor }
 
-/** A tag, whether it may ever name another image, and if so what it follows. */
+/** What stands around the name of a version. */
+export type Affixes = { readonly prefix: string; readonly suffix: string }
+
 export type Name = {
   readonly tag: string
+  /** whether it may ever name another image */
   readonly kind: 'fixed' | 'moving'
+  /** what it follows when it moves */
   readonly line: Line
-  /** what the flavor put around it */
+  /** what the user puts around the names of this flavor; not a part of any version */
   readonly affixes: Affixes
 }
 
 export type Names = {
-  /** the version of this image: a release, a branch, `pr-12`, `nightly`; empty when there is none */
+  /** the version of this image, as metadata-action's output; empty when there is none */
   readonly version: string
-  /** the release that this image is, if it is one */
+  /** the release that this image is, `1.2.3` or one of PEP 440; `undefined`: it is none */
   readonly release: string | undefined
-  /** in the order of the rules, each once */
+  /** by priority, then in the order of the rules, each once */
   readonly tags: readonly Name[]
   /** rules that gave nothing, and why */
-  readonly skipped: readonly { readonly rule: string; readonly why: string }[]
+  readonly skipped: readonly Skipped[]
+  readonly warnings: readonly string[]
+  readonly notices: readonly string[]
 }
 
-/** Characters of the commit in names; Git's and metadata-action's short form. */
-const SHORT_SHA = 7
+type Skipped = { readonly rule: string; readonly why: string }
 
 /**
  * The names of an image: from what happened and the rules, and from nothing else.
  * Throws `INPUT_INVALID` when the rules give no name at all, or one that no registry takes.
  */
-export function nameImage(rules: readonly TagRule[], occasion: Occasion): Names {
-  const release = releaseOf(occasion)
-  const version = release?.version ?? occasionName(occasion)
-  const results = rules.map((rule) => ({ rule, result: apply(rule, { occasion, release, version }) }))
-  const tags = unique(results.flatMap(({ result }) => ('tag' in result ? [result] : [])))
-  const skipped = results.flatMap(({ rule, result }) =>
-    'why' in result ? [{ rule: describe(rule), why: result.why }] : [],
-  )
+export function nameImage({ tags: rules, flavor }: Naming, occasion: Occasion): Names {
+  const situation = { flavor, occasion }
+  const ordered = rules.toSorted((one, other) => priorityOf(other) - priorityOf(one))
+  const applied = ordered.map((rule) => apply(rule, situation))
+  const named = applied.flatMap((one) => ('name' in one ? [one] : []))
+  const skipped = applied.flatMap((one) => ('why' in one ? [{ rule: told(one.rule), why: one.why }] : []))
+  if (named.length === 0) throw noName(skipped, occasion)
+  const tags = unique([...named.map(({ name }) => name), ...flavorLatest(named, situation)])
   for (const { tag } of tags) checkName(tag)
-  if (tags.length === 0) {
-    const reasons = skipped.map(({ rule, why }) => `${rule}: ${why}`).join('; ')
-    throw new LadingError(
-      'INPUT_INVALID',
-      `tags: no rule gives a tag for ${occasion.event || 'this run'} on ${occasion.ref || 'no ref'} (${reasons})`,
-      {
-        hint: 'Add a rule that fits this event, for example `commit`, or run the step only where there is something to name.',
-      },
-    )
+  return {
+    version: versionOf(named, situation),
+    release: releaseIn(named, occasion),
+    tags,
+    skipped,
+    warnings: [...new Set(applied.flatMap(({ warnings }) => warnings))],
+    notices: occasion.committed === undefined && tellsCommitDate({ tags: rules, flavor }) ? [GUESSED_DATE] : [],
   }
-  return { version: version ?? tags[0]?.tag ?? '', release: release?.version, tags, skipped }
+}
+
+/** Whether some name may hold the date of the commit. */
+export function tellsCommitDate({ tags, flavor }: Naming): boolean {
+  const templates = [...tags.flatMap(templatesOf), ...[flavor.prefix, flavor.suffix].map((affix) => affix?.text)]
+  return templates.some((template) => template !== undefined && namesOf(template).includes('commit_date'))
+}
+
+const GUESSED_DATE = 'nobody tells when the commit was made, so commit_date stands for the date of this run'
+
+type Named = { readonly rule: TagRule; readonly name: Name; readonly given: Given }
+type Situation = { readonly flavor: Flavor; readonly occasion: Occasion }
+
+type Applied = { readonly rule: TagRule; readonly warnings: readonly string[] } & (Named | { readonly why: string })
+
+function apply(rule: TagRule, situation: Situation): Applied {
+  const result = applyRule(rule, situation)
+  if (!('given' in result)) return { rule, ...result }
+  const name = nameOf(rule, result.given, situation)
+  if (name === undefined) return { rule, why: 'its name is empty', warnings: result.warnings }
+  return { rule, name, ...result }
+}
+
+function applyRule(rule: TagRule, { flavor, occasion }: Situation): Result {
+  if (rule.type !== 'preset') return isEnabled(rule, occasion) ? nameByRule(rule, occasion) : nothing('enable=false')
+  if (rule.preset === 'latest' && flavor.latest === 'no') return nothing('the flavor says latest=false')
+  return nameByPreset(rule.preset, occasion)
+}
+
+function isEnabled({ enable, text }: MetadataRule, occasion: Occasion): boolean {
+  const answer = expand(enable, factsOf(occasion))
+  if (answer === 'true' || answer === 'false') return answer === 'true'
+  const why = `its enable gives “${answer.slice(0, 140)}”, which is neither true nor false`
+  throw new LadingError('INPUT_INVALID', `tags: ${text}: ${why}`)
+}
+
+/** The name that a rule gives, with prefix and suffix; `undefined` when it is empty. */
+function nameOf(rule: TagRule, given: Given, situation: Situation): Name | undefined {
+  const affixes = affixesOf(rule, given, situation)
+  const tag = rule.type === 'preset' ? fitted(given, affixes) : dashed(around(given.value, affixes))
+  if (tag === '') return undefined
+  const fixed = rule.type === 'preset' ? undefined : rule.fixed
+  const kind = fixed === undefined ? given.kind : KIND[`${fixed}`]
+  const isLatest = rule.type === 'preset' && rule.preset === 'latest'
+  // `latest` without the suffix stands for the versions that have it.
+  return { tag, kind, line: given.line, affixes: isLatest ? flavorAffixes(situation) : affixes }
+}
+
+const KIND = { true: 'fixed', false: 'moving' } as const
+
+/** What stands around the name of a rule: its own, else the flavor's. */
+function affixesOf(rule: TagRule, given: Given, situation: Situation): Affixes {
+  if (rule.type === 'preset' && rule.preset === 'latest') return latestAffixes(situation)
+  const { prefix, suffix } = flavorAffixes(situation)
+  if (rule.type === 'preset') return { prefix: given.ownPrefix ?? prefix, suffix }
+  const facts = factsOf(situation.occasion)
+  return {
+    prefix: rule.prefix === undefined ? prefix : expand(rule.prefix, facts),
+    suffix: rule.suffix === undefined ? suffix : expand(rule.suffix, facts),
+  }
+}
+
+function flavorAffixes({ flavor, occasion }: Situation): Affixes {
+  const facts = factsOf(occasion)
+  const text = (affix: Affix | undefined) => (affix === undefined ? '' : expand(affix.text, facts))
+  return { prefix: text(flavor.prefix), suffix: text(flavor.suffix) }
+}
+
+/** The flavor goes around `latest` only where it says so. */
+function latestAffixes(situation: Situation): Affixes {
+  const { prefix, suffix } = flavorAffixes(situation)
+  const { flavor } = situation
+  return {
+    prefix: flavor.prefix?.onLatest === true ? prefix : '',
+    suffix: flavor.suffix?.onLatest === true ? suffix : '',
+  }
+}
+
+function around(value: string, { prefix, suffix }: Affixes): string {
+  return `${prefix}${value}${suffix}`
+}
+
+// Cut before the commit, never within it: the commit is what makes the tag unique.
+function fitted({ value, end = '' }: Given, { prefix, suffix }: Affixes): string {
+  const rest = dashed(`${end}${suffix}`)
+  return `${sanitizeTag(`${prefix}${value}`).slice(0, LONGEST_TAG - rest.length)}${rest}`
+}
+
+/** `latest` beside the names of the rules, where the flavor says so or leaves it to the first of them. */
+function flavorLatest(named: readonly Named[], situation: Situation): readonly Name[] {
+  if (!hasLatest(named, situation)) return []
+  const tag = dashed(around('latest', latestAffixes(situation)))
+  return [{ tag, kind: 'moving', line: 'release', affixes: flavorAffixes(situation) }]
+}
+
+// Presets do not count: those who use them have one that says `latest`.
+function hasLatest(named: readonly Named[], { flavor, occasion }: Situation): boolean {
+  if (flavor.latest !== 'auto') return flavor.latest === 'yes'
+  const first = named.find(({ rule }) => rule.type !== 'preset')
+  if (first === undefined || occasion.version === undefined) return first?.given.latest ?? false
+  return isStable(releaseOf(occasion))
+}
+
+/**
+ * The first name, as in metadata-action. A preset stands for the version itself, whichever part of it is the name; so
+ * does the input `version`.
+ */
+function versionOf(named: readonly Named[], situation: Situation): string {
+  const [first] = named
+  const own = applyRule(VERSION, situation)
+  const name = 'given' in own ? nameOf(VERSION, own.given, situation) : undefined
+  const isFirst = situation.occasion.version === undefined && first?.rule.type !== 'preset'
+  return (isFirst ? undefined : name?.tag) ?? first?.name.tag ?? ''
+}
+
+const VERSION: TagRule = { type: 'preset', preset: 'version' }
+
+/** The input `version`, else what the first rule for versions read, else the tag of the run. */
+function releaseIn(named: readonly Named[], occasion: Occasion): string | undefined {
+  const read = named.find(({ given }) => given.release !== undefined)?.given.release
+  return occasion.version ?? read ?? releaseOf(occasion)?.version
+}
+
+/** Each tag once; where two rules give the same one, it is fixed as soon as one of them says so. */
+function unique(names: readonly Name[]): readonly Name[] {
+  const byTag = new Map<string, Name>()
+  for (const name of names) {
+    const known = byTag.get(name.tag) ?? name
+    byTag.set(name.tag, name.kind === 'fixed' ? { ...known, kind: 'fixed' } : known)
+  }
+  return [...byTag.values()]
 }
 
 function checkName(tag: string): void {
@@ -81,119 +209,21 @@ function checkName(tag: string): void {
   }
 }
 
-/** Text as a tag, as metadata-action does it: what no tag may hold becomes a dash. */
-export function sanitizeTag(text: string): string {
-  return text
-    .replace(/[^A-Za-z0-9._-]+/g, '-')
-    .replace(/^[.-]+/, '')
-    .slice(0, 128)
+function noName(skipped: Names['skipped'], { event, ref }: Occasion): LadingError {
+  const reasons = skipped.map(({ rule, why }) => `${rule}: ${why}`).join('; ')
+  return new LadingError(
+    'INPUT_INVALID',
+    `tags: no rule gives a tag for ${event || 'this run'} on ${ref || 'no ref'} (${reasons})`,
+    {
+      hint: 'Add a rule that fits this event, for example `commit`, or run the step only where there is something to name.',
+    },
+  )
 }
 
-/** Whether text is a full version, `1.2.3` or `v1.2.3-rc.1`. */
-export function isFullVersion(text: string): boolean {
-  return parse(text) !== null
+function priorityOf(rule: TagRule): number {
+  return rule.type === 'preset' ? PRIORITY.preset : rule.priority
 }
 
-type Situation = {
-  readonly occasion: Occasion
-  readonly release: SemVer | undefined
-  readonly version: string | undefined
-}
-type Result = Name | { readonly why: string }
-
-const BARE: Affixes = { prefix: '', suffix: '' }
-
-function moving(tag: string, line: Line): Name {
-  return { tag, kind: 'moving', line, affixes: BARE }
-}
-
-function fixed(tag: string): Name {
-  return { tag, kind: 'fixed', line: 'other', affixes: BARE }
-}
-
-function apply(rule: TagRule, situation: Situation): Result {
-  if (rule.type === 'preset') return PRESET[rule.preset](situation)
-  if (!rule.enable) return { why: 'enable=false' }
-  const isFixed = rule.fixed ?? isFullVersion(rule.value)
-  const tag = sanitizeTag(rule.value)
-  return isFixed ? fixed(tag) : moving(tag, lineOf(situation.occasion, tag))
-}
-
-const PRESET: Readonly<Record<Preset, (situation: Situation) => Result>> = {
-  version: ({ release, version, occasion }) =>
-    version === undefined
-      ? { why: NO_NAME }
-      : release === undefined
-        ? moving(version, lineOf(occasion, version))
-        : fixed(version),
-  'version-commit': ({ version, occasion }) =>
-    version === undefined ? { why: NO_NAME } : withCommit(version, occasion),
-  commit: ({ occasion }) => withCommit('sha', occasion),
-  'major-minor': ({ release }) => stable(release, ({ major, minor }) => `${major}.${minor}`),
-  // 0.1 and 0.2 promise each other nothing (semver.org, item 4), so there is no `0`.
-  major: ({ release }) =>
-    release?.major === 0 ? { why: 'there is no major tag below 1.0.0' } : stable(release, ({ major }) => `${major}`),
-  latest: ({ release, occasion }) => {
-    if (release === undefined && isDefaultBranchPush(occasion)) return moving('latest', 'release')
-    return stable(release, () => 'latest')
-  },
-}
-
-function lineOf(occasion: Occasion, tag: string): Line {
-  if (tag === 'latest' || /^v?\d+(?:\.\d+)?$/.test(tag)) return 'release'
-  if (tag !== occasionName(occasion)) return 'other'
-  return occasion.pullRequest === undefined
-    ? occasion.ref.startsWith('refs/heads/')
-      ? 'branch'
-      : 'other'
-    : 'pull-request'
-}
-
-const NO_NAME = 'this run has no version, branch, tag or pull request'
-
-function stable(release: SemVer | undefined, name: (release: SemVer) => string): Result {
-  if (release === undefined) return { why: 'only for releases' }
-  if (release.prerelease.length > 0) return { why: `${release.version} is a pre-release` }
-  return moving(name(release), 'release')
-}
-
-function withCommit(start: string, { sha }: Occasion): Result {
-  if (sha === '') return { why: 'the commit is not known' }
-  // Cut before the commit, never within it: the commit is what makes the tag unique.
-  const end = `-${sha.slice(0, SHORT_SHA)}`
-  return fixed(`${start.slice(0, 128 - end.length)}${end}`)
-}
-
-/** The release that this run is about: the input, else a tag that is a version. Build metadata has no place in a tag. */
-function releaseOf({ version, ref }: Occasion): SemVer | undefined {
-  const text = version ?? (ref.startsWith('refs/tags/') ? ref.slice('refs/tags/'.length) : '')
-  return parse(text) ?? undefined
-}
-
-/** What a run without a release is called, as metadata-action's default rules call it. */
-function occasionName({ event, ref, pullRequest }: Occasion): string | undefined {
-  if (event === 'schedule') return 'nightly'
-  if (pullRequest !== undefined) return `pr-${pullRequest.number}`
-  const [, kind, name] = /^refs\/(heads|tags|pull)\/(.+)$/.exec(ref) ?? []
-  if (kind === undefined || name === undefined) return undefined
-  const tag = sanitizeTag(kind === 'pull' ? `pr-${name.split('/')[0]}` : name)
-  return tag === '' ? undefined : tag
-}
-
-function isDefaultBranchPush({ event, ref, defaultBranch }: Occasion): boolean {
-  return event === 'push' && defaultBranch !== '' && ref === `refs/heads/${defaultBranch}`
-}
-
-/** Each tag once; where two rules give the same one, it is fixed as soon as one of them says so. */
-function unique(names: readonly Name[]): readonly Name[] {
-  const distinct = new Map<string, Name>()
-  for (const name of names) {
-    const known = distinct.get(name.tag)
-    if (known === undefined || known.kind === 'moving') distinct.set(name.tag, name)
-  }
-  return [...distinct.values()]
-}
-
-function describe(rule: TagRule): string {
-  return rule.type === 'preset' ? rule.preset : `type=raw,value=${rule.value}`
+function told(rule: TagRule): string {
+  return rule.type === 'preset' ? rule.preset : rule.text
 }

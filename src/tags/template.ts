@@ -1,9 +1,11 @@
 import { formatDate, isTimeZone } from './date-format.ts'
 
-/** Values that expressions name everywhere. */
-export const GLOBALS = ['branch', 'tag', 'sha', 'base_ref', 'is_default_branch', 'is_not_default_branch'] as const
 /** Functions that tell a date: of the run, of the commit. */
 export const DATES = ['date', 'commit_date'] as const
+/** Values that tell of the run. */
+export const GLOBAL_VALUES = ['branch', 'tag', 'sha', 'base_ref', 'is_default_branch', 'is_not_default_branch'] as const
+/** What expressions may name everywhere. */
+export const GLOBALS: readonly string[] = [...GLOBAL_VALUES, ...DATES]
 
 export type DateName = (typeof DATES)[number]
 
@@ -40,11 +42,11 @@ export type TemplateFacts = {
 
 /**
  * Understands a text with expressions: the part of Handlebars that metadata-action documents, with comments, `if` and
- * `unless`. `\{{` is two braces. `values` are the names that may stand in it, beside `date` and `commit_date`; any other
- * name is a mistake, where Handlebars would leave an empty space.
+ * `unless`. `\{{` is two braces. `known` are the names that may stand in it; any other name is a mistake, where Handlebars
+ * would leave an empty space.
  */
-export function parseTemplate(text: string, values: readonly string[] = GLOBALS): Template | TemplateMistake {
-  const reading: Reading = { parts: splitParts(text), at: 0, values }
+export function parseTemplate(text: string, known: readonly string[] = GLOBALS): Template | TemplateMistake {
+  const reading: Reading = { parts: splitParts(text), at: 0, known }
   const pieces = readPieces(reading)
   return reading.mistake ?? { text, pieces }
 }
@@ -104,7 +106,7 @@ type Part = { readonly kind: 'text' | 'code' | 'open'; readonly text: string }
 type Reading = {
   readonly parts: readonly Part[]
   at: number
-  readonly values: readonly string[]
+  readonly known: readonly string[]
   mistake?: TemplateMistake
 }
 
@@ -150,15 +152,17 @@ function readCode(reading: Reading, code: string): readonly Piece[] {
   const [, word, name = ''] = /^#(if|unless)\s+(\S+)$/.exec(code) ?? []
   if (word !== undefined) return readChoice(reading, word, name)
   const [first = '', ...rest] = wordsOf(code)
+  checkName(reading, first, `{{${code}}}`)
   const date = DATES.find((candidate) => candidate === first)
   if (date !== undefined) return readDate(reading, date, rest)
-  checkName(reading, first, `{{${code}}}`)
   if (rest.length > 0) refuse(reading, { why: `{{${code}}} has more than a name: {{${first}}} takes nothing` })
   return [{ kind: 'value', name: first }]
 }
 
 function readChoice(reading: Reading, word: string, name: string): readonly Piece[] {
-  checkName(reading, name, `{{#${word} ${name}}}`)
+  // A date is always there: a condition on one would always hold.
+  const values = reading.known.filter((known) => !DATES.some((date) => date === known))
+  checkName(reading, name, `{{#${word} ${name}}}`, values)
   const end = `/${word}`
   const first = readPieces(reading, ['else', '^', end])
   const hasOther = ['else', '^'].includes(next(reading)?.text ?? '')
@@ -187,13 +191,10 @@ function readDate(reading: Reading, name: DateName, words: readonly string[]): r
   return [{ kind: 'date', name, format: format ?? '', zone: zone ?? 'UTC' }]
 }
 
-function checkName(reading: Reading, name: string, shown: string): void {
-  if (reading.values.includes(name)) return
-  const among = [...reading.values, ...DATES]
-  refuse(reading, {
-    why: `${shown} is no expression that is known here: ${among.join(', ')}`,
-    meant: { word: name, among },
-  })
+function checkName(reading: Reading, name: string, shown: string, known = reading.known): void {
+  if (known.includes(name)) return
+  const why = known.length === 0 ? 'no expressions are known here' : `known here are ${known.join(', ')}`
+  refuse(reading, { why: `${shown} means nothing: ${why}`, meant: { word: name, among: known } })
 }
 
 // The first mistake is the one to tell; those after it are often its echo.
