@@ -91,7 +91,9 @@ describe.skipIf(!ready)('tags in the course of time, in two real registries', ()
       const sha = heads[branch]
       response.statusCode = sha === undefined ? 404 : 200
       response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify(sha === undefined ? {} : { object: { type: 'commit', sha } }))
+      response.end(
+        JSON.stringify(sha === undefined ? {} : { ref: `refs/heads/${branch}`, object: { type: 'commit', sha } }),
+      )
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     return server
@@ -267,7 +269,7 @@ describe.skipIf(!ready)('tags in the course of time, in two real registries', ()
     await writeFile(join(machine.workspace, 'Base'), foreign)
     const [, there = ''] = names(repository)
     const base = await machine.publish(
-      { images: names(repository), tags: 'latest', file: 'Base', scan: 'off', provenance: 'false' },
+      { images: names(repository), tags: 'type=raw,value=latest', file: 'Base', scan: 'off', provenance: 'false' },
       { event: { ref: 'refs/heads/main', payload: {} }, env: { GITHUB_REPOSITORY: '', GITHUB_SHA: '' } },
     )
     expectGreen(base)
