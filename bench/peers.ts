@@ -38,6 +38,9 @@ export function lading(bundle: string): Peer {
       INPUT_LAYOUT: layout,
       INPUT_TAGS: tags.map((tag) => `type=raw,value=${tag}`).join('\n'),
       INPUT_SCAN: 'off',
+      // As the others do: they write over whatever a tag shows.
+      'INPUT_EXISTING-TAG': 'overwrite',
+      'INPUT_MOVING-TAGS': 'force',
     }),
   }
 }

@@ -157,7 +157,9 @@ test('TAG_IMMUTABLE when the registry does not let a tag be moved', async () => 
   const one = await registry({ immutableTags: /^\d/ })
   const old = one.put('acme/api', { manifest: { schemaVersion: 2 }, tag: '1.2.3' })
   await layout(on)
-  const end = await on.step({ inputs: { ...unscanned(`${one.host}/acme/api`), tags: 'version,latest' } })
+  const end = await on.step({
+    inputs: { ...unscanned(`${one.host}/acme/api`), tags: 'version,latest', 'existing-tag': 'overwrite' },
+  })
   expect(expectRed(end, 'TAG_IMMUTABLE')).toContain('1.2.3')
   expect(shown(one, 'acme/api', '1.2.3')).toBe(old)
   expect(shown(one, 'acme/api', 'latest')).toBeUndefined()
