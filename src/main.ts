@@ -10,6 +10,7 @@ import { errorAnnotation, makeReporter } from './action/reporter.ts'
 import { readState, saveState } from './action/state.ts'
 import { asLadingError } from './error.ts'
 import { announce } from './plan/announce.ts'
+import type { Environment } from './plan/environment.ts'
 import { RELEASE } from './release.ts'
 import type { Asked } from './step.ts'
 
@@ -20,17 +21,18 @@ async function begin(around: Surroundings): Promise<number> {
   saveState(around.variables, 'begun', 'true')
   for (const secret of await masksOf(around.variables)) around.write(addMask(secret))
   const signal = cancelSignal(around.signals)
-  const asked = await ask(around)
+  const asked = await ask(around, signal)
   // Nothing but the first line needs to be there at once; the rest is loaded while people read it.
   const { carryOut } = await import('./step.ts')
   return carryOut(asked, around, signal)
 }
 
 /** What is to be done, said in the first line of the log; or why nobody can tell. */
-async function ask({ variables, directory, write }: Surroundings): Promise<Asked> {
+async function ask({ variables, directory, write }: Surroundings, signal: AbortSignal): Promise<Asked> {
   try {
-    const environment = await readEnvironment(variables, directory)
-    const inputs = await readInputs(variables, environment)
+    const found = await readEnvironment(variables, directory)
+    const inputs = await readInputs(variables, found)
+    const environment = inputs.tagContext === 'git' ? await checkedOut(found, signal) : found
     const reporter = makeReporter(write)
     reporter.info(announce(RELEASE, inputs.request, environment))
     for (const notice of inputs.notices) reporter.notice(notice)
@@ -38,6 +40,11 @@ async function ask({ variables, directory, write }: Surroundings): Promise<Asked
   } catch (thrown) {
     return { failure: asLadingError(thrown) }
   }
+}
+
+async function checkedOut(environment: Environment, signal: AbortSignal): Promise<Environment> {
+  const { withCheckout } = await import('./action/checkout.ts')
+  return withCheckout(environment, makeExec(signal))
 }
 
 /** The post step. It never makes a green job red: what it cannot undo is a warning. */

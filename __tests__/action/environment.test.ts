@@ -6,14 +6,16 @@ import { folderWith } from './given.ts'
 
 async function read(event: unknown, variables: Readonly<Record<string, string>> = {}) {
   const file = join(folderWith({ event: JSON.stringify(event) }), 'event')
-  return await readEnvironment({ GITHUB_EVENT_PATH: file, ...variables }, '/srv/job')
+  return await readEnvironment({ GITHUB_EVENT_PATH: file, ...variables }, '/srv/job', new Date(0))
 }
 
 test('plain node has an environment too', async () => {
-  expect(await readEnvironment({}, '/somewhere')).toEqual({
+  expect(await readEnvironment({}, '/somewhere', new Date(0))).toEqual({
     event: '',
     ref: '',
     sha: '',
+    begun: '1970-01-01T00:00:00.000Z',
+    subject: { ref: '', sha: '', baseRef: '' },
     repository: '',
     serverUrl: 'https://github.com',
     defaultBranch: '',
@@ -53,6 +55,8 @@ test('a push tells branch, commit and repository', async () => {
     event: 'push',
     ref: 'refs/heads/main',
     sha: 'abc',
+    begun: '1970-01-01T00:00:00.000Z',
+    subject: { ref: 'refs/heads/main', sha: 'abc', baseRef: '' },
     repository: 'acme/api',
     serverUrl: 'https://github.com',
     defaultBranch: 'main',
@@ -76,6 +80,64 @@ test('a licence that GitHub does not know is none, a time that is none neither',
   expect(environment.committed).toBe('')
   const other = { id: 'def', timestamp: '2026-11-21T03:00:00Z' }
   expect((await read({ head_commit: other }, { GITHUB_SHA: 'abc' })).committed).toBe('')
+})
+
+test('a commit among those of a push tells its time', async () => {
+  const commits = [
+    { id: 'def', timestamp: '2026-11-20T03:00:00Z' },
+    { id: 'abc', timestamp: '2026-11-21T03:00:00Z' },
+    null,
+  ]
+  const head = { id: 'abc', timestamp: '2026-11-22T03:00:00Z' }
+  const environment = await read({ commits, head_commit: head }, { GITHUB_SHA: 'abc' })
+  expect(environment.committed).toBe('2026-11-21T03:00:00.000Z')
+})
+
+test('the run knows when it began', async () => {
+  const before = Date.now()
+  const { begun } = await readEnvironment({}, '/somewhere')
+  expect(Date.parse(begun)).toBeGreaterThanOrEqual(before)
+})
+
+describe('names tell of', () => {
+  const pull = { number: 12, pull_request: { number: 12, head: { sha: 'head' }, base: { ref: 'main' } } }
+  const run = { GITHUB_REF: 'refs/heads/main', GITHUB_SHA: 'merge' }
+  test.each([
+    [
+      'the merge of a pull request',
+      pull,
+      { GITHUB_EVENT_NAME: 'pull_request', GITHUB_REF: 'refs/pull/12/merge' },
+      'refs/pull/12/merge merge main',
+    ],
+    [
+      'the pull request and not its target',
+      pull,
+      { GITHUB_EVENT_NAME: 'pull_request_target' },
+      'refs/pull/12/merge merge main',
+    ],
+    [
+      'the head of a pull request, by the switch',
+      pull,
+      { GITHUB_EVENT_NAME: 'pull_request_target', DOCKER_METADATA_PR_HEAD_SHA: 'true' },
+      'refs/pull/12/merge head main',
+    ],
+    [
+      'the commit of a push, whatever the switch',
+      {},
+      { GITHUB_EVENT_NAME: 'push', DOCKER_METADATA_PR_HEAD_SHA: 'true' },
+      'refs/heads/main merge ',
+    ],
+    [
+      'the branch that a tag was pushed from',
+      { base_ref: 'refs/heads/rel/1' },
+      { GITHUB_EVENT_NAME: 'push', GITHUB_REF: 'refs/tags/v1' },
+      'refs/tags/v1 merge rel/1',
+    ],
+  ])('%s', async (_name, event, variables, expected) => {
+    const { subject, sha } = await read(event, { ...run, ...variables })
+    expect(`${subject.ref} ${subject.sha} ${subject.baseRef}`).toBe(expected)
+    expect(sha).toBe('merge')
+  })
 })
 
 test('the folder of the report is relative to the workspace', async () => {

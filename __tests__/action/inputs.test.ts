@@ -52,7 +52,7 @@ describe('mistakes', () => {
   test('are told all together, each with its input and line', async () => {
     const error = await failure({
       images: 'ghcr.io/acme/api\nghcr.io/Acme/api:1',
-      tags: '# rules\nversion\ntype=semver,pattern={{version}}',
+      tags: '# rules\nversion\ntype=semver,patern={{version}}',
       scan: 'gaet',
       'dry-run': 'yes',
       retries: '-1',
@@ -61,7 +61,7 @@ describe('mistakes', () => {
     expect(error.code).toBe('INPUT_INVALID')
     for (const part of [
       '`images`, line 2: “ghcr.io/Acme/api:1” has a tag',
-      '`tags`, line 3: type=semver is not supported: this version knows type=raw',
+      '`tags`, line 3: unknown attribute “patern”; did you mean `pattern`?',
       '`scan`: “gaet” is none of gate, report, off; did you mean `gate`?',
       '`dry-run`: “yes” is neither true nor false',
       '`retries`: “-1” is not a whole number',
@@ -80,9 +80,9 @@ describe('mistakes', () => {
     ['an image as a URL', { images: 'https://ghcr.io/a/b' }, 'is a URL'],
     ['an unknown attribute', { images: 'name=a/b,enabel=true' }, 'did you mean `enable`?'],
     ['two names on an attribute line', { images: 'a/b,c/d,enable=true' }, 'exactly one image'],
-    ['an expression', { tags: 'type=raw,value=x,enable={{is_default_branch}}' }, 'knows no {{…}} expressions'],
-    ['an unknown type', { tags: 'type=rwa,value=x' }, 'did you mean `raw`?'],
-    ['a rule without value', { tags: 'type=raw,enable=true' }, 'exactly one value'],
+    ['an expression', { images: 'a/b,enable={{is_default_branch}}' }, 'no {{…}} expressions are known here'],
+    ['images on one of several lines', { images: 'a/b,c/d\ne/f' }, '`images`, line 1: names stand one a line'],
+    ['a rule without value', { tags: 'type=raw,enable=true' }, 'type=raw needs value, such as value=…'],
     ['an attribute twice', { tags: 'type=raw,value=x,value=y' }, 'is there twice'],
     ['a version that is none', { version: '1.2' }, '`version`: “1.2” is not a version'],
     ['a label without value', { labels: 'a=b\nnonsense' }, '`labels`, line 2: “nonsense” is not key=value'],
@@ -172,9 +172,9 @@ describe('mistakes', () => {
 })
 
 describe('names', () => {
-  test('images come a line, comma-separated, quoted, with attributes', async () => {
+  test('images come a line or comma-separated, quoted, with attributes', async () => {
     const inputs = await read({
-      images: '# two\nghcr.io/acme/a, acme/b\nname=acme/c,enable=true\nacme/d,enable=false\n\n"acme/e"\nACME/F',
+      images: '# two\nghcr.io/acme/a\n acme/b\nname=acme/c,enable=true\nacme/d,enable=false\n\n"acme/e"\nACME/F',
     })
     expect(inputs.request.images.map(({ registry, path }) => `${registry} ${path}`)).toEqual([
       'ghcr.io acme/a',
@@ -184,21 +184,23 @@ describe('names', () => {
       'docker.io acme/f',
     ])
     expect(inputs.notices).toEqual(['images: “ACME/F” is published as docker.io/acme/f'])
+    const { request } = await read({ images: 'acme/a, acme/b' })
+    expect(request.images.map(({ path }) => path)).toEqual(['acme/a', 'acme/b'])
   })
 
-  test('tags are presets, words and raw rules', async () => {
-    const inputs = await read({
-      tags: 'version, major\nnext\ntype=raw,value=a,enable=false,fixed=true\nlatest,enable=true\n"type=raw","value=b,c"\ntype=raw,value=',
-    })
-    expect(inputs.request.tags).toEqual([
-      { type: 'preset', preset: 'version' },
-      { type: 'preset', preset: 'major' },
-      { type: 'raw', value: 'next', enable: true },
-      { type: 'raw', value: 'a', enable: false, fixed: true },
-      { type: 'raw', value: 'latest', enable: true },
-      { type: 'raw', value: 'b,c', enable: true },
-    ])
-    expect(inputs.notices).toEqual(['tags, line 6: the rule has an empty value and is left out'])
+  test('commits are shortened as the switch says', async () => {
+    const lengthOf = async (text: string) =>
+      (await readInputs({ ...withInputs(IMAGE), DOCKER_METADATA_SHORT_SHA_LENGTH: text }, environment())).request
+        .shortSha
+    expect(await lengthOf('')).toBe(7)
+    expect(await lengthOf('12')).toBe(12)
+    await expect(lengthOf('seven')).rejects.toThrow('`DOCKER_METADATA_SHORT_SHA_LENGTH`: “seven” is not a whole number')
+  })
+
+  test('they tell of the event or of the checkout', async () => {
+    expect((await read({})).tagContext).toBe('workflow')
+    expect((await read({ 'tag-context': 'git' })).tagContext).toBe('git')
+    expect((await failure({ ...IMAGE, 'tag-context': 'gti' })).message).toContain('did you mean `git`?')
   })
 
   test('a bare latest is the preset, and a notice says so', async () => {

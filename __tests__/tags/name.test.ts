@@ -6,7 +6,7 @@ import { PLAIN_FLAVOR } from '../../src/tags/flavor.ts'
 import { nameImage as nameBy } from '../../src/tags/name.ts'
 import type { Occasion } from '../../src/tags/occasion.ts'
 import { PRESETS, type Preset, type TagRule } from '../../src/tags/rule.ts'
-import { sanitizeTag } from '../../src/tags/tag-text.ts'
+import { dashed, sanitizeTag } from '../../src/tags/tag-text.ts'
 import { plainTemplate } from '../../src/tags/template.ts'
 import { isFullVersion } from '../../src/tags/version-rule.ts'
 
@@ -150,9 +150,9 @@ describe('the presets', () => {
 })
 
 describe('the names', () => {
-  test('keep the order of the rules, each once; fixed wins over moving', () => {
+  test('stand by priority, then in the order of the rules, each once; fixed wins over moving', () => {
     const rules = [raw('z'), ...presets('latest', 'version'), raw('latest'), raw('main', { fixed: true }), raw('a')]
-    expect(told(rules, on('push', 'refs/heads/main'))).toEqual(['z moving', 'latest moving', 'main fixed', 'a moving'])
+    expect(told(rules, on('push', 'refs/heads/main'))).toEqual(['latest moving', 'main fixed', 'z moving', 'a moving'])
   })
 
   test('stay fixed when a later rule says otherwise', () => {
@@ -211,14 +211,15 @@ describe('the names', () => {
       fc.string().map((name) => `refs/tags/${name}`),
       fc.string().map((name) => `refs/pull/${name}`),
     )
+    const rulesWith = (value: string) => [...ALL, ...(value === '' ? [] : [raw(value)])]
     fc.assert(
       fc.property(ref, fc.constantFrom('push', 'schedule', 'pull_request'), fc.string(), (text, event, value) => {
         try {
-          for (const { tag } of nameImage([...ALL, raw(value)], on(event, text)).tags) expect(checkTag(tag)).toBe(tag)
+          for (const { tag } of nameImage(rulesWith(value), on(event, text)).tags) expect(checkTag(tag)).toBe(tag)
         } catch (error) {
           if (!(error instanceof LadingError)) throw error
           expect(error.code).toBe('INPUT_INVALID')
-          expect(sanitizeTag(value)).toBe('')
+          expect(() => checkTag(dashed(value))).toThrow()
         }
       }),
     )

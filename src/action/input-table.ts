@@ -22,7 +22,7 @@ const ROWS = {
     tier: 'first',
     default: 'version\nversion-commit\nlatest',
     description:
-      'Tags to write: version, version-commit, commit, major-minor, major, latest, any other word, or a rule of docker/metadata-action (type=semver,pattern={{version}})',
+      'Tags to write: version, version-commit, commit, major-minor, major, latest, other words, or rules of docker/metadata-action',
   },
   flavor: {
     tier: 'names',

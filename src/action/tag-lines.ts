@@ -26,6 +26,9 @@ const COMMON = ['type', 'enable', 'priority', 'prefix', 'suffix', 'fixed']
 export async function readTags(form: Form): Promise<readonly TagRule[]> {
   const records = await readRules(form, INPUT)
   const rules = records.flatMap((record) => readRecord(form, record))
+  if (rules.length === 0 && form.mistakes.every(({ input }) => input !== INPUT)) {
+    form.mistakes.push({ input: INPUT, text: 'there is no rule in it' })
+  }
   if (form.given(INPUT) && rules.some((rule) => rule.type === 'preset' && rule.preset === 'latest')) {
     form.notices.push(
       'tags: `latest` is the preset: stable releases and pushes to the default branch only; `type=raw,value=latest` sets it always',
@@ -46,10 +49,12 @@ function readRecord(form: Form, record: ListRecord): readonly TagRule[] {
     })
     return []
   }
+  const before = form.mistakes.length
   const attributes = readAttributes(form, INPUT, record, [...COMMON, ...OWN[known]])
+  const isUnderstood = form.mistakes.length === before
   const { words, values } = attributes
   // As in metadata-action, a word with attributes is the value of a rule of type raw, `latest,enable=…` too.
-  if (Object.keys(values).length > 0) return readRule(known, withValue(form, known, attributes), form)
+  if (Object.keys(values).length > 0) return readRule({ form, type: known, attributes, isUnderstood })
   return words.map((word) => (isPreset(word) ? { type: 'preset', preset: word } : plainTag(form, word, record)))
 }
 
@@ -81,26 +86,36 @@ const OWN: Readonly<Record<RuleType, readonly string[]>> = {
 }
 
 /** One rule, while it is read. */
-type Reading = { readonly form: Form; readonly type: RuleType; readonly attributes: Attributes }
-
-// A word without a key is the value, where there can be one.
-function withValue(form: Form, type: RuleType, attributes: Attributes): Attributes {
-  const { words, values, line } = attributes
-  const takesValue = OWN[type].includes('value')
-  const given = [...words, ...(takesValue && values['value'] !== undefined ? [values['value']] : [])]
-  if (given.length === 0 && type !== 'raw') return attributes
-  const [value] = given
-  if (given.length === 1 && value !== undefined && takesValue) return { ...attributes, values: { ...values, value } }
-  const why = takesValue ? `a rule has exactly one value: type=${type},value=…` : `type=${type} takes no value`
-  form.mistakes.push({ input: INPUT, line, text: why })
-  return attributes
+type Reading = {
+  readonly form: Form
+  readonly type: RuleType
+  readonly attributes: Attributes
+  /** whether every attribute has a meaning; else one that is missing may be one that is misspelt */
+  readonly isUnderstood: boolean
 }
 
-function readRule(type: RuleType, attributes: Attributes, form: Form): readonly TagRule[] {
-  const reading = { form, type, attributes }
+function readRule(reading: Reading): readonly TagRule[] {
+  const { form } = reading
+  const whole = { ...reading, attributes: withValue(reading) }
   const before = form.mistakes.length
-  const rule = { ...readCommon(reading), ...readOwn(reading) }
+  const rule = { ...readCommon(whole), ...readOwn(whole) }
   return form.mistakes.length === before ? [rule] : []
+}
+
+// A word without a key is the value, where there can be one.
+function withValue(reading: Reading): Attributes {
+  const { type, attributes } = reading
+  const { words, values } = attributes
+  const takesValue = OWN[type].includes('value')
+  const given = [...words, ...(takesValue && values['value'] !== undefined ? [values['value']] : [])]
+  const [value] = given
+  if (value === undefined) {
+    if (type === 'raw') lacks(reading, 'value', '…')
+    return attributes
+  }
+  if (given.length === 1 && takesValue) return { ...attributes, values: { ...values, value } }
+  mistake(reading, takesValue ? `a rule has exactly one value: type=${type},value=…` : `type=${type} takes no value`)
+  return attributes
 }
 
 function readCommon(reading: Reading) {
@@ -211,7 +226,7 @@ function groupsOf(reading: Reading, key: string, { source, flags }: Pattern): nu
 
 // With nothing as an alternative it matches everywhere, and tells its groups.
 function countGroups({ source, flags }: RegExp): number {
-  const match = new RegExp(`${source}|`, flags.replace(/[gy]/g, '')).exec('')
+  const match = ''.match(new RegExp(`${source}|`, flags.replace(/[gy]/g, '')))
   return match === null ? 0 : match.length - 1
 }
 
@@ -256,7 +271,7 @@ function readValue(reading: Reading): { readonly value?: Template } {
 }
 
 function lacks(reading: Reading, key: string, example: string): void {
-  mistake(reading, `type=${reading.type} needs ${key}, such as ${key}=${example}`)
+  if (reading.isUnderstood) mistake(reading, `type=${reading.type} needs ${key}, such as ${key}=${example}`)
 }
 
 function mistake({ form, attributes }: Reading, text: string): void {

@@ -1,3 +1,5 @@
+import { zoneName } from './zone-name.ts'
+
 /** A point of time as clocks and calendars of one zone show it. `month` counts from 1, `weekday` from Sunday = 0. */
 type Wall = {
   readonly time: Date
@@ -49,7 +51,7 @@ export function formatDate(time: Date, format: string, zone: string): string {
   const fallback = zone === 'UTC' ? DEFAULT_FORMAT_UTC : DEFAULT_FORMAT
   return withoutShorthands(format === '' ? fallback : format).replace(PARTS, (part) => {
     if (part.startsWith('[') && part.length > 1) return part.slice(1, -1)
-    if (part.startsWith('\\')) return part.slice(1)
+    if (part.startsWith('\\')) return part.replaceAll('\\', '')
     return TOKENS[part]?.(wall) ?? part
   })
 }
@@ -142,8 +144,8 @@ const TOKENS: Readonly<Record<string, (wall: Wall) => string>> = {
   Hmm: ({ hour, minute }) => `${hour}${padded(minute, 2)}`,
   Hmmss: ({ hour, minute, second }) => `${hour}${padded(minute, 2)}${padded(second, 2)}`,
   ...fractions(),
-  z: (wall) => zoneName(wall),
-  zz: (wall) => zoneName(wall),
+  z: abbreviation,
+  zz: abbreviation,
   Z: ({ offset }) => offsetText(offset, ':'),
   ZZ: ({ offset }) => offsetText(offset, ''),
   X: ({ time }) => `${Math.floor(time.getTime() / 1000)}`,
@@ -157,7 +159,7 @@ const SHORTHAND_PARTS = partsOf(Object.keys(SHORTHANDS))
 /** Text in brackets, a token after a backslash, a token, or any other character. */
 function partsOf(tokens: readonly string[]): RegExp {
   const longestFirst = tokens.toSorted((one, other) => other.length - one.length).join('|')
-  return new RegExp(`\\[[^[]*\\]|\\\\?(?:${longestFirst})|.`, 'gs')
+  return new RegExp(`\\[[^[]*\\]|\\\\?(?:${longestFirst}|.)`, 'gs')
 }
 
 function withoutShorthands(format: string): string {
@@ -275,7 +277,6 @@ function offsetText(offset: number, separator: string): string {
   return `${sign}${padded(Math.floor(minutes / 60), 2)}${separator}${padded(minutes % 60, 2)}`
 }
 
-function zoneName({ zone, offset }: Wall): string {
-  if (zone === 'UTC') return 'UTC'
-  return offsetText(offset, '').replace(/00$/, '')
+function abbreviation({ time, zone, offset }: Wall): string {
+  return zone === 'UTC' ? 'UTC' : zoneName(time, zone, offsetText(offset, ''))
 }

@@ -1,4 +1,9 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { withCheckout } from '../../../src/action/checkout.ts'
 import { readEnvironment } from '../../../src/action/environment.ts'
+import { makeExec } from '../../../src/action/exec.ts'
 import { variableOf } from '../../../src/action/input-table.ts'
 import { type Inputs, readInputs } from '../../../src/action/inputs.ts'
 import { LadingError } from '../../../src/error.ts'
@@ -17,7 +22,8 @@ export type Answer =
 const ITS_DEFAULT = ['type=schedule', 'type=ref,event=branch', 'type=ref,event=tag', 'type=ref,event=pr'].join('\n')
 // What the two call by different names, and what only one of them has.
 const NAMED: Variables = { context: 'tag-context' }
-const ABSENT = ['github-token', 'bake-target', 'sep-tags', 'sep-labels', 'sep-annotations']
+const ABSENT = ['github-token', 'bake-target', 'sep-tags', 'sep-labels', 'sep-annotations', 'labels', 'annotations']
+const never = new AbortController().signal
 
 /** Asks Lading as the recording asked metadata-action: by an event file, variables, inputs, and the same clock. */
 export async function ask(one: RecordedCase): Promise<Answer> {
@@ -31,11 +37,14 @@ export async function ask(one: RecordedCase): Promise<Answer> {
     ...one.env,
     ...inputsOf(one),
     GITHUB_WORKSPACE: workspace,
-    GITHUB_EVENT_PATH: `${workspace}/event.json`,
+    GITHUB_EVENT_PATH: join(workspace, 'event.json'),
+    PATH: process.env['PATH'] ?? '',
   }
+  if (one.git !== undefined) cpSync(repository(one.git), workspace, { recursive: true })
   try {
-    const environment = withApi(one, await readEnvironment(variables, workspace, new Date(one.now ?? book.now)))
-    const inputs = await readInputs(variables, environment)
+    const found = withApi(one, await readEnvironment(variables, workspace, new Date(one.now ?? book.now)))
+    const inputs = await readInputs(variables, found)
+    const environment = inputs.tagContext === 'git' ? await withCheckout(found, makeExec(never)) : found
     return { environment, inputs, names: nameImage(inputs.request, occasionOf(inputs.request, environment)) }
   } catch (thrown) {
     if (thrown instanceof LadingError) return { refusal: thrown.message }
@@ -52,6 +61,33 @@ function withApi({ api }: RecordedCase, environment: Environment): Environment {
     defaultBranch: environment.defaultBranch || ({ ...book.repo, ...api?.repo }.default_branch ?? ''),
     committed: environment.committed || (date ?? ''),
   }
+}
+
+const repositories = new Map<string, string>()
+
+/** A repository by the commands of the recording, with its dates and identities: its commits have the same hashes. */
+function repository(name: string): string {
+  const known = repositories.get(name)
+  if (known !== undefined) return known
+  const directory = folderWith()
+  repositories.set(name, directory)
+  const { commands = [], shallow = false } = book.repositories[name] ?? {}
+  const env = { PATH: process.env['PATH'] ?? '', ...GIT_SETTINGS }
+  const git = (args: readonly string[]) => execFileSync('git', args, { cwd: directory, env, encoding: 'utf8' })
+  for (const command of commands) git(command)
+  if (shallow) writeFileSync(join(directory, '.git/shallow'), git(['rev-parse', 'HEAD']))
+  return directory
+}
+
+const GIT_SETTINGS = {
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_AUTHOR_NAME: 'A',
+  GIT_AUTHOR_EMAIL: 'a@example.com',
+  GIT_AUTHOR_DATE: '2026-01-20T21:22:23+05:30',
+  GIT_COMMITTER_NAME: 'A',
+  GIT_COMMITTER_EMAIL: 'a@example.com',
+  GIT_COMMITTER_DATE: '2026-01-21T22:23:24+05:30',
 }
 
 function inputsOf({ inputs }: RecordedCase): Variables {

@@ -9,8 +9,12 @@ export type Book = {
   readonly repo: RepositoryAnswer
   readonly commit: CommitAnswer
   /** commands that make a repository, by name */
-  readonly repositories: Readonly<Record<string, { readonly commands: readonly string[][]; readonly shallow?: boolean }>>
-  readonly events: Readonly<Record<string, { readonly env: Variables; readonly payload: Readonly<Record<string, unknown>> }>>
+  readonly repositories: Readonly<
+    Record<string, { readonly commands: readonly string[][]; readonly shallow?: boolean }>
+  >
+  readonly events: Readonly<
+    Record<string, { readonly env: Variables; readonly payload: Readonly<Record<string, unknown>> }>
+  >
   readonly cases: readonly RecordedCase[]
 }
 
