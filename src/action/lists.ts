@@ -39,7 +39,9 @@ async function withoutOuterQuotes(form: Form, name: InputName, record: ListRecor
   // Without quotes it would be several fields.
   if (more.length > 0 || !only.includes(',')) return record
   const [inner] = only.includes('"') ? await parseCsv(form, name, only) : splitLines(only)
-  return { fields: (inner?.fields ?? []).map((field) => field.trim()), line: record.line }
+  const fields = inner?.fields.map((field) => field.trim()) ?? []
+  // Else the comma belongs to the value of a single attribute.
+  return fields.every((field) => field.includes('=')) ? { fields, line: record.line } : record
 }
 
 /** The items of a list in which a comma separates items as a line does. */

@@ -245,6 +245,7 @@ export const DIFFERENCES: readonly Difference[] = [
     why: 'quotes around an attribute are enough for the comma in it, or the end of a line',
     tags: {
       'match: comma needs quotes': ['1.2', 'x', 'latest'],
+      'flavor: quotes': ['p-q-dev'],
       'text: quoted value with comma': ['a-b'],
       'text: quoted newline': ['a-b'],
     },

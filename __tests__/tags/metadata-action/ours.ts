@@ -30,7 +30,7 @@ export async function ask(one: RecordedCase): Promise<Answer> {
   const event = book.events[one.event]
   if (event === undefined) throw new Error(`there is no event ${one.event}`)
   const payload = { ...event.payload, ...one.payload }
-  const workspace = folderWith({ Dockerfile: 'FROM scratch\n', 'event.json': JSON.stringify(payload) })
+  const workspace = one.git === undefined ? workspaceFor(payload) : folderWith(files(payload))
   const variables = {
     ...book.env,
     ...event.env,
@@ -50,6 +50,19 @@ export async function ask(one: RecordedCase): Promise<Answer> {
     if (thrown instanceof LadingError) return { refusal: thrown.message }
     throw thrown
   }
+}
+
+const workspaces = new Map<string, string>()
+
+function workspaceFor(payload: unknown): string {
+  const text = JSON.stringify(payload)
+  const workspace = workspaces.get(text) ?? folderWith(files(payload))
+  workspaces.set(text, workspace)
+  return workspace
+}
+
+function files(payload: unknown) {
+  return { Dockerfile: 'FROM scratch\n', 'event.json': JSON.stringify(payload) }
 }
 
 // What the event does not tell, GitHub does.
