@@ -102,14 +102,16 @@ function nameOf(rule: TagRule, given: Given, situation: Situation): Name | undef
   const affixes = affixesOf(rule, given, situation)
   const tag = rule.type === 'preset' ? fitted(given, affixes) : dashed(around(given.value, affixes))
   if (tag === '') return undefined
-  const fixed = rule.type === 'preset' ? undefined : rule.fixed
-  const kind = fixed === undefined ? given.kind : KIND[`${fixed}`]
+  const isFixed = (rule.type === 'preset' ? undefined : rule.fixed) ?? given.kind === 'fixed'
   const isLatest = rule.type === 'preset' && rule.preset === 'latest'
   // `latest` without the suffix stands for the versions that have it.
-  return { tag, kind, line: given.line, affixes: isLatest ? flavorAffixes(situation) : affixes }
+  return {
+    tag,
+    kind: isFixed ? 'fixed' : 'moving',
+    line: given.line,
+    affixes: inTag(isLatest ? flavorAffixes(situation) : affixes),
+  }
 }
-
-const KIND = { true: 'fixed', false: 'moving' } as const
 
 /** What stands around the name of a rule: its own, else the flavor's. */
 function affixesOf(rule: TagRule, given: Given, situation: Situation): Affixes {
@@ -139,6 +141,11 @@ function latestAffixes(situation: Situation): Affixes {
   }
 }
 
+/** As they stand in a tag. Not before they are put around a name: a run of what no tag may hold is one dash. */
+function inTag({ prefix, suffix }: Affixes): Affixes {
+  return { prefix: dashed(prefix), suffix: dashed(suffix) }
+}
+
 function around(value: string, { prefix, suffix }: Affixes): string {
   return `${prefix}${value}${suffix}`
 }
@@ -153,7 +160,7 @@ function fitted({ value, end = '' }: Given, { prefix, suffix }: Affixes): string
 function flavorLatest(named: readonly Named[], situation: Situation): readonly Name[] {
   if (!hasLatest(named, situation)) return []
   const tag = dashed(around('latest', latestAffixes(situation)))
-  return [{ tag, kind: 'moving', line: 'release', affixes: flavorAffixes(situation) }]
+  return [{ tag, kind: 'moving', line: 'release', affixes: inTag(flavorAffixes(situation)) }]
 }
 
 // Presets do not count: those who use them have one that says `latest`.
