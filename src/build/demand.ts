@@ -1,3 +1,4 @@
+import { normalPlatform } from '../image/platform.ts'
 import type { BuildRequest } from '../plan/request.ts'
 import { expand, type Values } from './expand.ts'
 import type { Dockerfile, Stage } from './stages.ts'
@@ -33,13 +34,6 @@ export function demandedImages(file: Dockerfile, build: BuildRequest, host: stri
 function splitArgument(argument: string): [string, string] {
   const equals = argument.indexOf('=')
   return equals < 0 ? [argument, ''] : [argument.slice(0, equals), argument.slice(equals + 1)]
-}
-
-/** `linux/arm64/v8` is `linux/arm64`, and `linux/arm` is `linux/arm/v7`, as containerd's `platforms.Normalize` has it. */
-function normalPlatform(platform: string): string {
-  const normal = platform.toLowerCase()
-  if (normal === 'linux/arm64/v8') return 'linux/arm64'
-  return normal === 'linux/arm' ? 'linux/arm/v7' : normal
 }
 
 /** BuildKit's own arguments in the global scope (docs.docker.com, "Automatic platform ARGs in the global scope"). */
