@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { writeOutputs, writeReport, writeSummary } from '../../src/action/outputs.ts'
+import { writeKept, writeOutputs, writeSummary } from '../../src/action/outputs.ts'
 import { folderWith } from './given.ts'
 
 test('outputs keep their lines, and none can end early', () => {
@@ -39,16 +39,20 @@ test('a summary is added, and cut at a line when it is too long', () => {
 
 test('the report takes a name of its own in a shared folder, and its place in a named one', async () => {
   const shared = folderWith()
-  expect(await writeReport(shared, '1', false)).toBe(join(shared, 'lading-report.json'))
-  expect(await writeReport(shared, '2', false)).toBe(join(shared, 'lading-report-2.json'))
+  const report = (text: string) => ({ name: 'lading-report', text }) as const
+  expect(await writeKept(shared, report('1'), false)).toBe(join(shared, 'lading-report.json'))
+  expect(await writeKept(shared, report('2'), false)).toBe(join(shared, 'lading-report-2.json'))
+  expect(await writeKept(shared, { name: 'lading-bake', text: '3' }, false)).toBe(join(shared, 'lading-bake.json'))
   const named = join(folderWith(), 'a/b')
-  await writeReport(named, '1', true)
-  expect(await writeReport(named, '2', true)).toBe(join(named, 'lading-report.json'))
+  await writeKept(named, report('1'), true)
+  expect(await writeKept(named, report('2'), true)).toBe(join(named, 'lading-report.json'))
   expect(readdirSync(named)).toEqual(['lading-report.json'])
   expect(readFileSync(join(named, 'lading-report.json'), 'utf8')).toBe('2')
 })
 
 test('a folder that is none is a mistake in report-dir', async () => {
   const file = join(folderWith({ file: '' }), 'file')
-  await expect(writeReport(file, '{}', true)).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+  await expect(writeKept(file, { name: 'lading-report', text: '{}' }, true)).rejects.toMatchObject({
+    code: 'INPUT_INVALID',
+  })
 })

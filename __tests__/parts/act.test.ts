@@ -151,7 +151,7 @@ jobs:
   })
 
   async function temporaryFolders(): Promise<readonly string[]> {
-    return (await readdir(join(folder, 'temp'))).filter((name) => !name.startsWith('lading-report'))
+    return (await readdir(join(folder, 'temp'))).filter((name) => !/^lading-(?:report|bake)/.test(name))
   }
 })
 

@@ -94,6 +94,7 @@ describe.skipIf(!(await need(['engine', 'buildx', 'registry3', 'trivy', 'trivy-d
         outputs: { published: 'true', 'scan-result': 'clean' },
       })
       expect(step.leftovers.filter((path) => path.includes('/lading-'))).toEqual([
+        expect.stringMatching(/lading-bake\.json$/),
         expect.stringMatching(/lading-report\.json$/),
       ])
     })

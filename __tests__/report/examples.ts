@@ -21,7 +21,7 @@ export const PUBLISHED: Report = {
   tags: REPOSITORIES.flatMap((repository) => TAGS.map((tag) => `${repository}:${tag}`)),
   tagNames: TAGS,
   labels: { 'org.opencontainers.image.title': 'api', 'org.opencontainers.image.version': '1.4.2' },
-  annotations: { 'org.opencontainers.image.title': 'api' },
+  annotations: { 'manifest:org.opencontainers.image.title': 'api' },
   platforms: [
     { platform: 'linux/amd64', digest: AMD, bytes: 44_100_000 },
     { platform: 'linux/arm64', digest: ARM, bytes: 43_900_000 },

@@ -144,7 +144,7 @@ it('a line break inside a label does not become a label of its own', () => {
 })
 
 it('an annotation that names its level keeps it', () => {
-  const annotations = { 'index:a': '1', 'manifest-descriptor[linux/amd64]:b': '2', c: '3' }
+  const annotations = { 'index:a': '1', 'manifest-descriptor[linux/amd64]:b': '2', 'manifest:c': '3' }
   expect(outputs({ ...PUBLISHED, annotations })['annotations']).toBe(
     'index:a=1\nmanifest-descriptor[linux/amd64]:b=2\nmanifest:c=3',
   )
@@ -170,6 +170,6 @@ function oneShows(digest: Report['references'][number]['digest']): Report {
 
 it('the table of outputs names the same ones', () => {
   expect(OUTPUTS.map(({ name }) => name).toSorted()).toEqual(
-    [...Object.keys(outputs(PUBLISHED)), 'report-file'].toSorted(),
+    [...Object.keys(outputs(PUBLISHED)), 'report-file', 'bake-file'].toSorted(),
   )
 })

@@ -68,7 +68,7 @@ test('`summary: false` writes none, and `report-dir` says where the report goes'
   const end = await on.step({ inputs })
   expect(end.main.exitCode).toBe(0)
   expect(end.main.summary).toBe('')
-  expect(end.leftovers).toEqual(['home/reports', 'home/reports/lading-report.json'])
+  expect(end.leftovers).toEqual(['home/reports', 'home/reports/lading-bake.json', 'home/reports/lading-report.json'])
 })
 
 test('two steps of one job keep a report each', async () => {
@@ -77,7 +77,10 @@ test('two steps of one job keep a report each', async () => {
   await layout(on)
   expectGreen(await on.step({ inputs: unscanned(`${one.host}/acme/api`) }))
   expectGreen(await on.step({ inputs: unscanned(`${one.host}/acme/web`) }))
-  expect(await readdir(on.temp)).toEqual(['lading-report-2.json', 'lading-report.json'])
+  expect(await readdir(on.temp)).toEqual([
+    ...['lading-bake-2.json', 'lading-bake.json'],
+    ...['lading-report-2.json', 'lading-report.json'],
+  ])
 })
 
 test('under plain node it publishes, and cleans up after itself', async () => {
@@ -88,7 +91,7 @@ test('under plain node it publishes, and cleans up after itself', async () => {
   const { main, leftovers } = await on.step({ inputs, withRunner: false })
   expect([main.exitCode, main.log.annotations]).toEqual([0, []])
   expect(one.repositories.get('acme/api')?.tags.has('2.0.0')).toBe(true)
-  expect(leftovers).toEqual(['temp/lading-report.json'])
+  expect(leftovers).toEqual(['temp/lading-bake.json', 'temp/lading-report.json'])
 })
 
 test('post without anything that main left does nothing', async () => {

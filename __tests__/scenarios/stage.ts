@@ -79,7 +79,7 @@ function expectTidy({ main, post, leftovers }: StepEnd): void {
   expect(violations(main.report, SCHEMA)).toEqual([])
   expect(JSON.parse(main.outputs['json'] ?? '')).toEqual(main.report)
   expect({ exitCode: post.exitCode, annotations: post.log.annotations }).toEqual({ exitCode: 0, annotations: [] })
-  expect(leftovers.filter((path) => !/^temp\/lading-report(?:-\d+)?\.json$/.test(path))).toEqual([])
+  expect(leftovers.filter((path) => !/^temp\/lading-(?:report|bake)(?:-\d+)?\.json$/.test(path))).toEqual([])
   expect(main.signals.length).toBeLessThan(2)
 }
 

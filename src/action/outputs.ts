@@ -7,7 +7,6 @@ import type { ProcessVariables } from './form.ts'
 // GitHub takes 1 MiB for each step, and drops all of a summary that is longer.
 const LARGEST_SUMMARY = 900 * 1024
 const CUT = '\n\n*The rest of this summary is left out: it is too long. The report file has everything.*\n'
-const REPORT_NAME = 'lading-report'
 
 /** Sets the outputs of the step; without a runner there is nobody to take them. */
 export function writeOutputs(variables: ProcessVariables, outputs: Readonly<Record<string, string>>): void {
@@ -20,17 +19,20 @@ export function writeSummary(variables: ProcessVariables, markdown: string): voi
   if (file !== undefined && file !== '') appendText(file, `${cutToSize(markdown)}\n`)
 }
 
+/** A file that stays after the step: `lading-report.json`. */
+export type KeptFile = { readonly name: 'lading-report' | 'lading-bake'; readonly text: string }
+
 /**
- * Writes the report and says where. In a folder that the user named it replaces the one of an earlier run; in the shared
+ * Writes a file and says where. In a folder that the user named it replaces the one of an earlier run; in the shared
  * temp folder it takes the next free name, so that two steps of a job keep theirs. Throws `DISK_FULL` or `INPUT_INVALID`.
  */
-export async function writeReport(directory: string, json: string, named: boolean): Promise<string> {
+export async function writeKept(directory: string, file: KeptFile, named: boolean): Promise<string> {
   try {
     await mkdir(directory, { recursive: true })
-    return named ? await replace(directory, json) : await addBeside(directory, json)
+    return named ? await replace(directory, file) : await addBeside(directory, file)
   } catch (cause) {
     const full = isDiskFull(cause)
-    throw new LadingError(full ? 'DISK_FULL' : 'INPUT_INVALID', `writing the report to ${directory} failed`, {
+    throw new LadingError(full ? 'DISK_FULL' : 'INPUT_INVALID', `writing ${file.name}.json to ${directory} failed`, {
       cause,
       ...(full ? {} : { hint: 'Name a folder in `report-dir` that this job may write to.' }),
     })
@@ -52,18 +54,18 @@ function closeDetails(markdown: string): string {
   return open > 0 ? `\n\n${'</details>\n'.repeat(open)}` : ''
 }
 
-async function replace(directory: string, json: string): Promise<string> {
-  const file = join(directory, `${REPORT_NAME}.json`)
-  await writeFile(file, json)
+async function replace(directory: string, { name, text }: KeptFile): Promise<string> {
+  const file = join(directory, `${name}.json`)
+  await writeFile(file, text)
   return file
 }
 
-async function addBeside(directory: string, json: string): Promise<string> {
+async function addBeside(directory: string, { name, text }: KeptFile): Promise<string> {
   for (let count = 1; ; count += 1) {
-    const file = join(directory, `${REPORT_NAME}${count === 1 ? '' : `-${count}`}.json`)
+    const file = join(directory, `${name}${count === 1 ? '' : `-${count}`}.json`)
     try {
       // `wx` also refuses a link that somebody put into a temp folder that many use.
-      await writeFile(file, json, { flag: 'wx' })
+      await writeFile(file, text, { flag: 'wx' })
       return file
     } catch (thrown) {
       if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST')) throw thrown

@@ -1,18 +1,19 @@
 import type { LadingError } from '../error.ts'
 import { asLadingError } from '../error.ts'
 import type { Repository } from '../image/reference.ts'
+import { bakeFileOf } from '../report/bake-file.ts'
 import { outputsOf } from '../report/outputs.ts'
 import type { Failure, Report } from '../report/report.ts'
 import { summaryOf } from '../report/summary.ts'
 import { isReportNamed, readReportDirectory } from './environment.ts'
 import { openForm } from './form.ts'
-import { writeOutputs, writeReport, writeSummary } from './outputs.ts'
+import { type KeptFile, writeKept, writeOutputs, writeSummary } from './outputs.ts'
 import type { Surroundings } from './process.ts'
 import { errorAnnotation, makeReporter, type Write } from './reporter.ts'
 import { readFlag } from './single-values.ts'
 
 /**
- * Tells the runner what happened: report file, outputs, summary, and for a failure the one error annotation. Returns
+ * Tells the runner what happened: report and bake file, outputs, summary, and for a failure the one error annotation. Returns
  * what was told: a step whose report or outputs cannot be written is red, for the next step would go on without them.
  */
 export async function tell(report: Report, images: readonly Repository[], around: Surroundings): Promise<Report> {
@@ -25,12 +26,16 @@ export async function tell(report: Report, images: readonly Repository[], around
       told = withFailure(told, asLadingError(thrown))
     }
   }
-  let file = ''
+  const keep = (file: KeptFile) => writeKept(readReportDirectory(variables, directory), file, isReportNamed(variables))
+  const files = { 'report-file': '', 'bake-file': '' }
   await attempt(async () => {
-    const folder = readReportDirectory(variables, directory)
-    file = await writeReport(folder, `${JSON.stringify(report, null, 2)}\n`, isReportNamed(variables))
+    const text = bakeFileOf(report, images)
+    if (text !== undefined) files['bake-file'] = await keep({ name: 'lading-bake', text })
   })
-  await attempt(() => writeOutputs(variables, { ...outputsOf(told, images), 'report-file': file }))
+  await attempt(async () => {
+    files['report-file'] = await keep({ name: 'lading-report', text: `${JSON.stringify(told, null, 2)}\n` })
+  })
+  await attempt(() => writeOutputs(variables, { ...outputsOf(told, images), ...files }))
   if (isSummaryWanted(variables)) tellSummary(told, around)
   if (told.failure !== undefined) tellFailure(told.failure, write)
   return told

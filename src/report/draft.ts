@@ -20,6 +20,7 @@ export type Facts = {
   tags?: readonly string[]
   tagNames?: readonly string[]
   labels?: Readonly<Record<string, string>>
+  annotations?: Readonly<Record<string, string>>
   platforms?: readonly PlatformReport[]
   references?: readonly ReferenceReport[]
   registries?: readonly RegistryReport[]

@@ -13,6 +13,10 @@ export const OUTPUTS = [
   { name: 'tag-names', description: 'The tags without registry and repository, one a line' },
   { name: 'labels', description: 'Labels of the image, key=value a line' },
   { name: 'annotations', description: 'Annotations of the image with their level, manifest:key=value a line' },
+  {
+    name: 'bake-file',
+    description: 'Path of a file for docker buildx bake with tags, labels, annotations and arguments',
+  },
   { name: 'image-refs', description: 'References by digest, name@sha256:…, one a line' },
   { name: 'tag-refs', description: 'References by tag and digest, name:tag@sha256:…, one a line' },
   { name: 'subjects', description: 'JSON for attest steps: a list of name and digest' },

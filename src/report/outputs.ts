@@ -3,7 +3,8 @@ import { isLive, isSuccess, isToShow, liveNames } from './live-image.ts'
 import type { Report } from './report.ts'
 
 /**
- * The outputs of the step, by name; each name is always there. `report-file` is added by whoever writes the file.
+ * The outputs of the step, by name; each name is always there. `report-file` and `bake-file` are added by whoever writes
+ * the files.
  *
  * Names that one can pull (`image-refs`, `tag-refs`, `subjects`) are those where the image is known to be:
  * a step that signs what was never pushed would sign nothing.
@@ -19,7 +20,7 @@ export function outputsOf(report: Report, repositories: readonly Repository[]): 
     tags: lines(report.tags),
     'tag-names': lines(report.tagNames),
     labels: lines(pairs(report.labels)),
-    annotations: lines(pairs(report.annotations).map(withLevel)),
+    annotations: lines(pairs(report.annotations)),
     'image-refs': lines(names.map((name) => `${name}@${report.digest}`)),
     'tag-refs': lines(liveReferences(report).map((reference) => `${reference}@${report.digest}`)),
     subjects: JSON.stringify(names.map((name) => ({ name: subjectName(name), digest: report.digest }))),
@@ -97,12 +98,6 @@ function rateLimit(report: Report): Record<string, string> {
 /** As metadata-action writes it. A line break inside a value would become a label of its own for the next step. */
 function pairs(record: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(record).map(([key, value]) => `${key}=${value}`.replace(/[\r\n]+/g, ' '))
-}
-
-function withLevel(pair: string): string {
-  return /^(?:manifest|index|manifest-descriptor|index-descriptor)(?:\[[^\]]*\])?:/.test(pair)
-    ? pair
-    : `manifest:${pair}`
 }
 
 function lines(items: readonly string[]): string {

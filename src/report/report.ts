@@ -16,6 +16,7 @@ export type Report = {
   readonly tags: readonly string[]
   readonly tagNames: readonly string[]
   readonly labels: Readonly<Record<string, string>>
+  /** by level and key, `manifest:org.opencontainers.image.title` */
   readonly annotations: Readonly<Record<string, string>>
   readonly platforms: readonly PlatformReport[]
   readonly references: readonly ReferenceReport[]
