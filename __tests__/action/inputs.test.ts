@@ -20,6 +20,8 @@ async function read(inputs: With, change: Partial<Environment> = {}) {
   return await readInputs(withInputs({ ...IMAGE, ...inputs }), environment(change))
 }
 
+const texts = (templates: readonly { readonly text: string }[]) => templates.map(({ text }) => text)
+
 describe('defaults', () => {
   test('everything but images may be absent', async () => {
     const inputs = await read({})
@@ -86,6 +88,19 @@ describe('mistakes', () => {
     ['an attribute twice', { tags: 'type=raw,value=x,value=y' }, 'is there twice'],
     ['a version that is none', { version: '1.2' }, '`version`: “1.2” is not a version'],
     ['a label without value', { labels: 'a=b\nnonsense' }, '`labels`, line 2: “nonsense” is not key=value'],
+    ['a label that is all expression', { labels: "{{date 'a=b'}}" }, '`labels`, line 1'],
+    ['an expression that nobody knows', { labels: 'a={{brunch}}' }, 'did you mean `branch`?'],
+    ['an expression in an argument', { 'build-args': 'A=1\nB={{tga}}' }, '`build-args`, line 2'],
+    ['an annotation without value', { annotations: 'manifest:a' }, '`annotations`, line 1: “a” is not key=value'],
+    ['an annotation without a key', { annotations: 'manifest:=a' }, 'is not key=value'],
+    ['a level', { annotations: 'a=1\nmanifset:b=2' }, '`annotations`, line 2: “manifset” is none of manifest, index'],
+    ['a level close to one', { annotations: 'manifset:b=2' }, 'did you mean `manifest`?'],
+    ['a platform of an index', { annotations: 'index[linux/amd64]:b=2' }, 'an index is of no platform'],
+    [
+      'a platform that is not built',
+      { platforms: 'linux/amd64', annotations: 'manifest[linux/arm64]:b=2' },
+      '“linux/arm64” is not built: `platforms` gives linux/amd64',
+    ],
     ['a severity', { severity: 'HIGH,CRITCAL' }, 'did you mean `CRITICAL`?'],
     ['a platform', { platforms: 'linux/amd64,linux arm64' }, 'not a platform'],
     ['a platform twice', { platforms: 'linux/amd64\nlinux/amd64' }, '`platforms`, line 2: linux/amd64 is there twice'],
@@ -129,14 +144,23 @@ describe('mistakes', () => {
     expect(error.message).toContain(part)
   })
 
-  test.each(['context', 'file', 'target', 'platforms', 'build-args', 'secrets', 'builder', 'provenance', 'labels'])(
-    'a layout beside %s is a contradiction',
-    async (input) => {
-      const value = input === 'provenance' ? 'true' : 'a=1'
-      const error = await failure({ ...IMAGE, layout: '.', [input]: value })
-      expect(error.message).toContain(`\`${input}\`: it is for builds`)
-    },
-  )
+  test.each([
+    'context',
+    'file',
+    'target',
+    'platforms',
+    'build-args',
+    'secrets',
+    'builder',
+    'provenance',
+    'labels',
+    'labels-compat',
+    'annotations',
+  ])('a layout beside %s is a contradiction', async (input) => {
+    const value = ['provenance', 'labels-compat'].includes(input) ? 'true' : 'a=1'
+    const error = await failure({ ...IMAGE, layout: '.', [input]: value })
+    expect(error.message).toContain(`\`${input}\`: it is for builds`)
+  })
 
   test('only what a runner makes from `with:` is an input', async () => {
     const variables = { ...withInputs(IMAGE), INPUT_lower: 'x', 'INPUT_with space': 'x', INPUT_: 'x', MY_INPUT_X: 'x' }
@@ -210,9 +234,9 @@ describe('names', () => {
   })
 
   test('a version loses its v, labels keep their commas and equals signs', async () => {
-    const { request } = await read({ version: 'v1.2.3-rc.1', labels: 'a=1,2=3\nb=' })
+    const { request } = await read({ version: 'v1.2.3-rc.1', labels: 'a=1, 2=3\nb=' })
     expect(request.version).toBe('1.2.3-rc.1')
-    expect(request.labels).toEqual({ a: '1,2=3', b: '' })
+    expect(texts(request.labels)).toEqual(['a=1, 2=3', 'b='])
   })
 })
 
@@ -322,6 +346,30 @@ describe('builds', () => {
     ])
   })
 
+  test('annotations with the levels and platforms that buildx knows', async () => {
+    const annotations =
+      'a=1, 2\nmanifest:b:c=2\nindex,manifest-descriptor[linux/arm64/v8]:d={{branch}}\norg.example/e=f:g'
+    const { request } = await read({ platforms: 'linux/arm64,linux/amd64', annotations })
+    expect(request.annotations.own.map(({ places, line }) => [places, line.text])).toEqual([
+      [[], 'a=1, 2'],
+      [[{ level: 'manifest' }], 'b:c=2'],
+      [[{ level: 'index' }, { level: 'manifest-descriptor', platform: 'linux/arm64/v8' }], 'd={{branch}}'],
+      [[], 'org.example/e=f:g'],
+    ])
+  })
+
+  test('the levels of annotations as metadata-action’s switch has them', async () => {
+    const levels = async (text: string) => {
+      const variables = { ...withInputs(IMAGE), DOCKER_METADATA_ANNOTATIONS_LEVELS: text }
+      return (await readInputs(variables, environment())).request.annotations.places
+    }
+    expect(await levels('')).toEqual([])
+    expect(await levels('index, manifest,index')).toEqual([{ level: 'index' }, { level: 'manifest' }])
+    await expect(levels('manifest,idnex')).rejects.toThrow(
+      /`annotations`: DOCKER_METADATA_ANNOTATIONS_LEVELS: “idnex” is none of .*did you mean `index`\?/,
+    )
+  })
+
   test('lists of the build', async () => {
     const { request } = await read({
       platforms: 'linux/amd64, Linux/arm64\nlinux/arm/v7',
@@ -330,7 +378,7 @@ describe('builds', () => {
     })
     expect(request.origin).toMatchObject({
       platforms: ['linux/amd64', 'linux/arm64', 'linux/arm/v7'],
-      buildArgs: ['A=1,2', 'B', 'C=x\ny'],
+      buildArgs: [{ text: 'A=1,2' }, { text: 'B' }, { text: 'C=x\ny' }],
       provenance: 'mode=max,inline-only=true',
     })
   })

@@ -13,6 +13,7 @@ function around(world: World, changes: Partial<BuildRun> = {}): BuildRun {
     env: world.env,
     builder: 'mine',
     labels: {},
+    annotations: {},
     directory: join(world.directory, 'layout'),
     metadataFile: join(world.directory, 'meta.json'),
     ...changes,

@@ -5,6 +5,7 @@ import { buildRequest } from './world.ts'
 const SETTINGS = {
   builder: 'mine',
   labels: {},
+  annotations: {},
   directory: '/t/layout',
   metadataFile: '/t/meta.json',
   env: { PATH: '/bin' },
@@ -30,9 +31,11 @@ test('buildCommand passes everything that was asked for, each value as one argum
     secrets: [{ id: 'GIT_AUTH_TOKEN', file: '/t/s1' }],
     provenance: 'mode=max',
   })
-  expect(buildCommand(build, { ...SETTINGS, labels: { 'a.b': 'c, d' } }).args).toEqual([
+  const written = { labels: { 'a.b': 'c, d' }, annotations: { 'manifest:e.f': 'g, "h"', 'index:e.f': '' } }
+  expect(buildCommand(build, { ...SETTINGS, ...written }).args).toEqual([
     ...[...USUAL, ...OUTPUT],
     ...['--platform', 'linux/amd64,linux/arm64', '--label', 'a.b=c, d'],
+    ...['--annotation', 'manifest:e.f=g, "h"', '--annotation', 'index:e.f='],
     ...['--build-arg', 'A=1 2', '--build-arg', 'B=$(x); "y"', '--secret', 'id=GIT_AUTH_TOKEN,src=/t/s1'],
     ...['--target', 'app', '--file', 'docker/Dockerfile', '--provenance', 'mode=max'],
     'https://github.com/acme/api.git#abc',

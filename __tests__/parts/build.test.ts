@@ -76,7 +76,12 @@ const choose = (place: World, build: BuildRequest, env: Variables, bases = NOTHI
 async function run(place: World, build: BuildRequest, env: Variables, builder: Builder) {
   const reporter = listeningReporter()
   const metadataFile = join(place.directory, 'meta.json')
-  const layout = { directory: join(place.directory, 'layout'), metadataFile, labels: { 'a.label': 'with, comma' } }
+  const layout = {
+    directory: join(place.directory, 'layout'),
+    metadataFile,
+    labels: { 'a.label': 'with, comma' },
+    annotations: {},
+  }
   const world = { exec: runProgram, reporter, clock: quickClock() }
   const { directory } = await buildImage(build, { ...world, ...layout, env, builder: builder.name })
   return { directory, lines: reporter.lines, metadata: await readJson(metadataFile) }

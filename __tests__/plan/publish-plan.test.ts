@@ -32,7 +32,9 @@ const REQUEST: PublishRequest = {
   tags: [],
   flavor: PLAIN_FLAVOR,
   shortSha: 7,
-  labels: {},
+  labels: [],
+  labelsCompat: false,
+  annotations: { own: [], places: [] },
   origin: {
     kind: 'build',
     context: '/workspace',

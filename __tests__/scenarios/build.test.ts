@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { FakeDocker } from './programs.ts'
@@ -18,7 +18,13 @@ async function built(fake: FakeDocker | undefined, more: Readonly<Record<string,
 
 describe('a build', () => {
   test('is made once, with the inputs as arguments, and its bytes are what is published', async () => {
-    const more = { platforms: 'linux/amd64,linux/arm64', 'build-args': 'A=b c', labels: 'team=ships', target: 'final' }
+    const more = {
+      platforms: 'linux/amd64,linux/arm64',
+      'build-args': 'A=b c',
+      labels: 'team=ships',
+      target: 'final',
+      annotations: 'manifest:team=ships',
+    }
     const { on, one, image, end } = await built({}, { ...more, provenance: 'false' })
     expectGreen(end)
     expect(shown(one, 'acme/api', 'latest')).toBe(image.root.digest)
@@ -30,12 +36,28 @@ describe('a build', () => {
       ['--build-arg', 'A=b c'],
       ['--label', 'team=ships'],
       ['--label', 'org.opencontainers.image.version=1.2.3'],
+      ['--annotation', 'manifest:org.opencontainers.image.version=1.2.3'],
+      ['--annotation', 'index:org.opencontainers.image.version=1.2.3'],
+      ['--annotation', 'manifest:team=ships'],
       ['--target', 'final'],
       ['--provenance', 'false'],
     ])
       expect(args.some((arg, at) => arg === pair[0] && args[at + 1] === pair[1])).toBe(true)
     expect(args.at(-1)).toBe(on.workspace)
-    expect(end.main.outputs['labels']).toContain('team=ships')
+    const { labels, annotations, version } = end.main.outputs
+    expect(labels).toContain('team=ships')
+    expect(annotations?.split('\n').slice(-1)).toEqual(['index:org.opencontainers.image.version=1.2.3'])
+    const bake: unknown = JSON.parse(await readFile(end.main.outputs['bake-file'] ?? '', 'utf8'))
+    expect(bake).toMatchObject({
+      target: {
+        'docker-metadata-action': {
+          tags: end.main.outputs['tags']?.split('\n'),
+          labels: { team: 'ships' },
+          annotations: annotations?.split('\n'),
+          args: { DOCKER_META_IMAGES: `${one.host}/acme/api`, DOCKER_META_VERSION: version },
+        },
+      },
+    })
     expect(end.main.log.groups).toContain('Build')
   })
 

@@ -54,6 +54,16 @@ const ROWS = {
     tier: 'names',
     description: 'Labels of the image, key=value a line, over the standard OCI ones',
   },
+  'labels-compat': {
+    tier: 'names',
+    default: 'false',
+    description: 'Also write the labels version, build.date and vcs.ref, as older tools expect them',
+  },
+  annotations: {
+    tier: 'names',
+    description:
+      'Annotations over the standard OCI ones, [manifest:|index:]key=value a line; at manifests and index when it has no level',
+  },
   registry: {
     tier: 'login',
     description: 'Registry that username and password are for; the registry of the images when empty',
@@ -91,7 +101,7 @@ const ROWS = {
   },
   'build-args': {
     tier: 'first',
-    description: 'Build arguments, KEY=value a line',
+    description: 'Build arguments, KEY=value a line; {{…}} expressions as in labels',
   },
   secrets: {
     tier: 'first',
@@ -187,7 +197,7 @@ const ROWS = {
   },
   'report-dir': {
     tier: 'push',
-    description: 'Folder for the report file; the temp folder of the runner when empty',
+    description: 'Folder for the report and the bake file; the temp folder of the runner when empty',
   },
   token: {
     tier: 'login',

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { RegistrySettings } from '../access.ts'
 import type { Environment } from '../plan/environment.ts'
 import { type Gate, type PublishRequest, SEVERITIES, type Severity } from '../plan/request.ts'
+import { readAnnotations, readPlaces } from './annotations.ts'
 import { readFlavor } from './flavor-lines.ts'
 import { closeForm, type Form, openForm, type ProcessVariables } from './form.ts'
 import { readImages } from './image-list.ts'
@@ -48,7 +49,13 @@ export async function readInputs(variables: ProcessVariables, environment: Envir
   const flavor = await readFlavor(form)
   const version = readVersion(form)
   const labels = await readLabels(form)
+  const labelsCompat = readFlag(form, 'labels-compat')
   const { origin, secrets: buildSecrets } = await readOrigin(form, environment)
+  const built = origin.kind === 'build' && origin.platforms.length > 0 ? origin.platforms : [environment.machine]
+  const annotations = {
+    own: await readAnnotations(form, built),
+    places: readPlaces(form, variables, built),
+  }
   const gate = await readGate(form, environment)
   const request: PublishRequest = {
     images,
@@ -57,6 +64,8 @@ export async function readInputs(variables: ProcessVariables, environment: Envir
     shortSha: readShortSha(form, variables),
     ...(version === '' ? {} : { version }),
     labels,
+    labelsCompat,
+    annotations,
     origin,
     gate,
     push: readPush(form),

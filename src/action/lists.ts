@@ -12,12 +12,8 @@ export type ListItem = { readonly text: string; readonly line: number }
  * These are the rules of docker's own actions (`getInputList`), except that a `#` within a line is text.
  */
 export async function readRecords(form: Form, name: InputName): Promise<readonly ListRecord[]> {
-  const text = form.text(name)
-  // Almost every list is free of quotes, and then a split does what the library does.
-  const records = text.includes('"') ? await parseCsv(form, name, text) : splitLines(text)
-  return records
-    .map(({ fields, line }) => ({ fields: fields.map((field) => field.trim()), line }))
-    .filter(({ fields }) => fields.some((field) => field !== '') && fields[0]?.startsWith('#') !== true)
+  const records = await readWritten(form, name)
+  return records.map(({ fields, line }) => ({ fields: fields.map((field) => field.trim()), line }))
 }
 
 /**
@@ -52,8 +48,19 @@ export async function readItems(form: Form, name: InputName): Promise<readonly L
 
 /** The items of a list in which a comma is part of the item. */
 export async function readLines(form: Form, name: InputName): Promise<readonly ListItem[]> {
-  const records = await readRecords(form, name)
-  return records.map(({ fields, line }) => ({ text: fields.join(','), line }))
+  const records = await readWritten(form, name)
+  // The spaces beside a comma are as much a part of the item as the comma is.
+  return records.map(({ fields, line }) => ({ text: fields.join(',').trim(), line }))
+}
+
+/** The records that are no comment and not empty, with their fields as they were written. */
+async function readWritten(form: Form, name: InputName): Promise<readonly ListRecord[]> {
+  const text = form.text(name)
+  // Almost every list is free of quotes, and then a split does what the library does.
+  const records = text.includes('"') ? await parseCsv(form, name, text) : splitLines(text)
+  return records.filter(
+    ({ fields }) => fields.some((field) => field.trim() !== '') && fields[0]?.trim().startsWith('#') !== true,
+  )
 }
 
 function splitLines(text: string): ListRecord[] {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { LadingError } from '../error.ts'
 import { parseReference } from '../image/reference.ts'
 import type { Environment } from '../plan/environment.ts'
-import type { BuildRequest, Origin } from '../plan/request.ts'
+import type { BuildWish, Origin } from '../plan/request.ts'
 import { kindOf } from './files.ts'
 import type { Form } from './form.ts'
 import type { InputName } from './input-table.ts'
@@ -26,6 +26,8 @@ const BUILD_ONLY = [
   'buildkit-image',
   'provenance',
   'labels',
+  'labels-compat',
+  'annotations',
 ] as const
 
 /** A build or a finished layout; inputs of the one beside the other are mistakes. */
@@ -47,7 +49,7 @@ export async function readOrigin(form: Form, environment: Environment): Promise<
   return { origin: { kind: 'layout', path }, secrets: [] }
 }
 
-async function readBuild(form: Form, environment: Environment): Promise<BuildRequest> {
+async function readBuild(form: Form, environment: Environment): Promise<BuildWish> {
   const context = await readContext(form, environment)
   return {
     context,
@@ -145,7 +147,7 @@ export function checkReference(
  */
 function ownSecret(
   form: Form,
-  build: BuildRequest,
+  build: BuildWish,
   secrets: readonly SecretValue[],
   environment: Environment,
 ): readonly SecretValue[] {

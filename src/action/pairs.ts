@@ -1,30 +1,39 @@
+import type { Template } from '../tags/template.ts'
 import type { Form } from './form.ts'
 import { type ListItem, readLines } from './lists.ts'
 import { quoted } from './quoted.ts'
+import { readTemplate } from './templates.ts'
 
 /** A build secret as the user wrote it. */
 export type SecretValue = { readonly id: string; readonly value: string }
 
-/** `labels`: `key=value` a line; of two with one key the last wins, as in metadata-action. */
-export async function readLabels(form: Form): Promise<Readonly<Record<string, string>>> {
+/** `labels`: `key=value` a line, with expressions. */
+export async function readLabels(form: Form): Promise<readonly Template[]> {
   const lines = await readLines(form, 'labels')
-  const pairs = lines.flatMap((item) => {
-    const pair = splitPair(item)
-    if (pair !== undefined) return [pair]
-    form.mistakes.push({ input: 'labels', line: item.line, text: `${quoted(item.text)} is not key=value` })
-    return []
+  return lines.map((item) => {
+    const line = readTemplate(form, 'labels', item)
+    // One that could not be understood is empty, and told already.
+    if (line.text !== '' && !hasKey(line))
+      form.mistakes.push({ input: 'labels', line: item.line, text: `${quoted(item.text)} is not key=value` })
+    return line
   })
-  return Object.fromEntries(pairs)
 }
 
-/** `build-args`: `KEY=value` or `KEY` a line, handed to the build as they are. */
-export async function readBuildArgs(form: Form): Promise<readonly string[]> {
+/** Whether there is an `=` after something. One within an expression does not count: it goes when that is replaced. */
+export function hasKey({ pieces }: Template): boolean {
+  const at = pieces.findIndex((piece) => piece.kind === 'text' && piece.text.includes('='))
+  const piece = pieces[at]
+  return at > 0 || (piece?.kind === 'text' && !/^\s*=/.test(piece.text))
+}
+
+/** `build-args`: `KEY=value` or `KEY` a line, with expressions. */
+export async function readBuildArgs(form: Form): Promise<readonly Template[]> {
   const lines = await readLines(form, 'build-args')
-  for (const { text, line } of lines) {
-    if (/^[^=\s]+(?:=|$)/.test(text)) continue
-    form.mistakes.push({ input: 'build-args', line, text: `${quoted(text)} is not KEY=value` })
-  }
-  return lines.map(({ text }) => text)
+  return lines.map((item) => {
+    if (!/^[^=\s]+(?:=|$)/.test(item.text))
+      form.mistakes.push({ input: 'build-args', line: item.line, text: `${quoted(item.text)} is not KEY=value` })
+    return readTemplate(form, 'build-args', item)
+  })
 }
 
 /** `secrets`: `id=value` a line. One without a value would make a build that lacks it, so it is a mistake. */

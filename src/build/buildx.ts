@@ -6,6 +6,8 @@ export type BuildSettings = {
   /** name of the builder */
   readonly builder: string
   readonly labels: Readonly<Record<string, string>>
+  /** by level and key, `manifest:key`, `index:key`, `manifest[linux/arm64]:key` */
+  readonly annotations: Readonly<Record<string, string>>
   /** the folder that becomes the OCI layout */
   readonly directory: string
   /** what buildx writes about the build, as JSON */
@@ -25,6 +27,7 @@ export function buildCommand(build: BuildRequest, settings: BuildSettings): Comm
     ['--metadata-file', settings.metadataFile],
     build.platforms.length === 0 ? [] : ['--platform', build.platforms.join(',')],
     Object.entries(settings.labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
+    Object.entries(settings.annotations).flatMap(([key, value]) => ['--annotation', `${key}=${value}`]),
     build.buildArgs.flatMap((argument) => ['--build-arg', argument]),
     build.secrets.flatMap(({ id, file }) => ['--secret', csvRecord([`id=${id}`, `src=${file}`])]),
     build.target === '' ? [] : ['--target', build.target],

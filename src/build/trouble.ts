@@ -5,6 +5,9 @@ import { LadingError } from '../error.ts'
 const HUB_LIMIT = /you have reached your (?:unauthenticated )?pull rate limit|docker\.com\/increase-rate-limit/i
 const NO_SPACE = /no space left on device|disk quota exceeded/i
 
+// `--annotation` came with buildx 0.12.
+const OLD_BUILDX = /unknown flag: --annotation/
+
 // Enough to see what failed, and less than what one annotation of a run can hold (4096 characters).
 const SHOWN_LINES = 20
 const SHOWN_CHARACTERS = 3000
@@ -24,7 +27,8 @@ export function buildError(doing: string, exitCode: number, lines: readonly stri
   }
   const why = lines.findLast((line) => /^(?:ERROR|error):/.test(line))?.replace(/^error:\s*/i, '')
   const message = `${doing}: ${shorten(why ?? `docker buildx build ended with exit code ${exitCode}`)}`
-  return new LadingError('BUILD_FAILED', [message, ...lastOf(lines)].join('\n'))
+  const hint = lines.some((line) => OLD_BUILDX.test(line)) ? { hint: 'Install buildx 0.12 or newer.' } : {}
+  return new LadingError('BUILD_FAILED', [message, ...lastOf(lines)].join('\n'), hint)
 }
 
 /** `RATE_LIMITED` when one of these lines is Docker Hub's word that the pull limit is used up. */

@@ -32,9 +32,10 @@ export type Judge = {
   pulls(): number
 }
 
-export function openJudge(run: Run, names: Names): Judge {
+/** @param request hash of the build request, empty for a layout */
+export function openJudge(run: Run, names: Names, request: string): Judge {
   const inquiry = openInquiry(run.edges)
-  const candidate = candidateOf(run, names)
+  const candidate = candidateOf(run, names, request)
   const fixedIntent = intentOf(run, candidate)
 
   async function decide(seen: readonly Seen[]): Promise<Decided> {
@@ -75,7 +76,7 @@ export function openJudge(run: Run, names: Names): Judge {
   return { decide, rule, pulls: inquiry.pulls }
 }
 
-function candidateOf({ environment, edges }: Run, names: Names): Candidate {
+function candidateOf({ environment, edges }: Run, names: Names, request: string): Candidate {
   const { repository, serverUrl, subject, committed } = environment
   return {
     source: repository === '' ? '' : `${serverUrl}/${repository}`,
@@ -85,7 +86,7 @@ function candidateOf({ environment, edges }: Run, names: Names): Candidate {
     committed: committed === '' ? undefined : new Date(committed),
     built: edges.clock.now(),
     isHead: undefined,
-    request: '',
+    request,
   }
 }
 

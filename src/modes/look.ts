@@ -8,21 +8,24 @@ import type { BuildRequest } from '../plan/request.ts'
 import { checkPullLimit, checkRights, lookAtTags, refilledBy, type Sight, type Site } from '../survey/survey.ts'
 import type { Names } from '../tags/name.ts'
 import { type Judge, openJudge, type Seen } from './decide.ts'
+import type { BuildOrder } from './describe.ts'
 import { untouched } from './outcomes.ts'
 import type { Run, Say } from './run.ts'
+
+/** What the image will be called, and the build that it comes from, unless it is there already. */
+export type Wanted = { readonly names: Names; readonly order: BuildOrder | undefined }
 
 /** What was looked at, and who decides about it should it change. */
 export type Looked = { readonly plan: PublishPlan; readonly judge: Judge }
 
 /** Everything that would make a long build fail at its end, asked at its beginning; what comes of it is the plan. */
-export async function look(run: Run, names: Names, say: Say): Promise<Looked> {
+export async function look(run: Run, { names, order }: Wanted, say: Say): Promise<Looked> {
   const { request, environment, facts } = run
   const sites = decidePush(request, environment).push ? request.images.map((image) => siteOf(run, image, names)) : []
-  const { origin } = request
   // Both to their end: a question that goes on unseen would hold up the process after its last word.
   const [looked, asked] = await Promise.allSettled([
     lookAtSites(run, sites),
-    origin.kind === 'build' ? askPullLimit(run, origin) : undefined,
+    order === undefined ? undefined : askPullLimit(run, order.build),
   ])
   if (asked.status === 'rejected') throw asked.reason
   if (looked.status === 'rejected') throw looked.reason
@@ -32,7 +35,7 @@ export async function look(run: Run, names: Names, say: Say): Promise<Looked> {
   )
   const draft = planPublish(request, environment, names, { live, decided: NOTHING_DECIDED })
   facts.references = untouched(draft, 'the step ended before any tag was written')
-  const judge = openJudge(run, names)
+  const judge = openJudge(run, names, order?.hash ?? '')
   const decided = await judge.decide(seenIn(sights, request.images, names))
   const plan = planPublish(request, environment, names, { live, decided })
   facts.references = untouched(plan, 'the step ended before any tag was written')
@@ -121,9 +124,9 @@ function siteOf({ request, edges }: Run, image: Repository, names: Names): Site 
 const LIMIT_PREVIEW: Repository = { registry: DOCKER_HUB, path: 'ratelimitpreview/test' }
 
 /** The pull limit of Docker Hub, for the identity that the build will use, when the build takes anything from there. */
-async function askPullLimit(run: Run, origin: BuildRequest): Promise<void> {
+async function askPullLimit(run: Run, build: BuildRequest): Promise<void> {
   const { request, environment, edges, facts } = run
-  run.bases = await baseImages(origin, (path) => readFile(path, 'utf8').catch(() => undefined), environment.machine)
+  run.bases = await baseImages(build, (path) => readFile(path, 'utf8').catch(() => undefined), environment.machine)
   if (!run.bases.known) return edges.reporter.debug(`what the build pulls is not known: ${run.bases.why}`)
   const needed = pullsNeeded(run.bases.images).get(DOCKER_HUB) ?? 0
   if (needed === 0) return

@@ -8,16 +8,18 @@ import type { Layout } from '../content/store.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { formatReference } from '../image/reference.ts'
 import type { Course, PublishPlan } from '../plan/publish-plan.ts'
-import type { BuildRequest } from '../plan/request.ts'
+import type { Names } from '../tags/name.ts'
+import { type BuildOrder, orderBuild } from './describe.ts'
 import type { Run, Say } from './run.ts'
 
 /** What the user gave: a layout that is there, or a build that is to be done. */
-export type Given = { readonly layout: Layout } | { readonly request: BuildRequest }
+export type Given = { readonly layout: Layout; readonly order?: undefined } | { readonly order: BuildOrder }
 
 /** A layout that somebody else built is known before anything is asked. */
-export async function openGiven({ request: { origin }, edges, facts }: Run): Promise<Given> {
-  if (origin.kind === 'build') return { request: origin }
-  const layout = await edges.stores.layout(origin.path)
+export async function openGiven(run: Run, { version }: Names): Promise<Given> {
+  const { request, edges, facts } = run
+  if (request.origin.kind === 'build') return { order: await orderBuild(run, request.origin, version) }
+  const layout = await edges.stores.layout(request.origin.path)
   facts.digest = (await layout.root()).digest
   return { layout }
 }
@@ -31,7 +33,8 @@ export async function obtain(run: Run, plan: PublishPlan, given: Given): Promise
   const signal = AbortSignal.any([edges.clock.signal, over.signal])
   const { course } = plan
   if (course.kind === 'reuse') return fetchStored(run, course, signal)
-  const layout = 'layout' in given ? given.layout : await run.phase('build', (say) => build(run, given.request, say))
+  const { order } = given
+  const layout = order === undefined ? given.layout : await run.phase('build', (say) => build(run, order, say))
   return { ...(await readWhole(run, checkedOnce(layout, signal), await layout.root())), directory: layout.directory }
 }
 
@@ -54,15 +57,16 @@ async function fetchStored(
   return { ...(await readWhole(run, checkedOnce(layout, signal), root)), directory }
 }
 
-async function build({ edges, facts, bases }: Run, origin: BuildRequest, say: Say): Promise<Layout> {
+async function build({ edges, bases }: Run, order: BuildOrder, say: Say): Promise<Layout> {
   const { exec, clock, scratch, reporter } = edges
   const env = await edges.docker()
-  const builder = await chooseBuilder(origin, { exec, env, scratch, reporter, bases })
+  const builder = await chooseBuilder(order.build, { exec, env, scratch, reporter, bases })
   say(`by ${builder.name}: ${builder.why}`)
   const directory = join(scratch.directory, 'layout')
   const metadataFile = join(scratch.directory, 'build-metadata.json')
-  const settings = { builder: builder.name, labels: facts.labels ?? {}, directory, metadataFile, env }
-  await buildImage(origin, { ...settings, exec, clock, reporter })
+  const { labels, annotations } = order
+  const settings = { builder: builder.name, labels, annotations, directory, metadataFile, env }
+  await buildImage(order.build, { ...settings, exec, clock, reporter })
   return edges.stores.layout(directory)
 }
 

@@ -11,7 +11,6 @@ import type { Report } from '../report/report.ts'
 import { scanImage } from '../scan/scan.ts'
 import { scanInWords, scanReport } from '../scan/scan-report.ts'
 import { judge, refusalError, type Verdict } from '../scan/verdict.ts'
-import { labelsOf } from '../tags/label.ts'
 import { type Names, nameImage } from '../tags/name.ts'
 import { isIn, moveAll, upload } from './carry.ts'
 import { look } from './look.ts'
@@ -37,8 +36,8 @@ export async function publish(run: Run): Promise<Report> {
 async function story(run: Run): Promise<void> {
   const { request, facts, edges } = run
   const names = name(run)
-  const given = await openGiven(run)
-  const { plan, judge: ruler } = await run.phase('check', (say) => look(run, names, say))
+  const given = await openGiven(run, names)
+  const { plan, judge: ruler } = await run.phase('check', (say) => look(run, { names, order: given.order }, say))
   if (plan.course.kind === 'reuse') facts.digest = plan.course.image.digest
   for (const line of printPlan(plan, facts.digest)) edges.reporter.info(line)
   if (isDone(plan, facts.digest)) return nothingToDo(run, plan)
@@ -62,24 +61,15 @@ async function story(run: Run): Promise<void> {
 /** What this image will be called, before anybody is asked. */
 function name(run: Run): Names {
   const { request, environment, edges, facts } = run
-  const { images, origin } = request
+  const { images } = request
   const names = nameImage(request, occasionOf(request, environment))
   facts.version = names.version
   facts.tagNames = names.tags.map(({ tag }) => tag)
   facts.tags = images.flatMap((image) => names.tags.map(({ tag }) => formatReference(tagged(image, tag))))
-  if (origin.kind === 'build') facts.labels = labels(run, names)
   for (const { rule, why } of names.skipped) edges.reporter.debug(`tags: ${rule} gives nothing: ${why}`)
   for (const warning of names.warnings) edges.reporter.warn(`tags: ${warning}`)
   for (const notice of names.notices) edges.reporter.notice(`tags: ${notice}`)
   return names
-}
-
-function labels({ request, environment, edges }: Run, { version }: Names): Readonly<Record<string, string>> {
-  const { about, repository, serverUrl, committed } = environment
-  const revision = environment.subject.sha
-  const source = repository === '' ? '' : `${serverUrl}/${repository}`
-  const created = committed === '' ? edges.clock.now() : new Date(committed)
-  return labelsOf({ about, source, version, revision, created, own: request.labels })
 }
 
 /**

@@ -1,7 +1,9 @@
 import type { Repository } from '../image/reference.ts'
 import type { ExistingTagPolicy } from '../tags/existing.ts'
+import type { AnnotationRequest } from '../tags/annotation.ts'
 import type { Flavor } from '../tags/flavor.ts'
 import type { TagRule } from '../tags/rule.ts'
+import type { Template } from '../tags/template.ts'
 
 /**
  * What the user asked for: checked, complete, and without any secret (secrets stay with the edges, and build secrets
@@ -15,8 +17,11 @@ export type PublishRequest = {
   readonly shortSha: number
   /** of the input `version`; without its leading `v` */
   readonly version?: string
-  /** own labels, over the standard ones */
-  readonly labels: Readonly<Record<string, string>>
+  /** own labels, `key=value`, over the standard ones */
+  readonly labels: readonly Template[]
+  /** also the labels that older tools read */
+  readonly labelsCompat: boolean
+  readonly annotations: AnnotationRequest
   readonly origin: Origin
   readonly gate: Gate
   readonly push: 'auto' | 'yes' | 'no'
@@ -32,7 +37,10 @@ export type PublishRequest = {
 }
 
 /** Where the image comes from. */
-export type Origin = ({ readonly kind: 'build' } & BuildRequest) | { readonly kind: 'layout'; readonly path: string }
+export type Origin = ({ readonly kind: 'build' } & BuildWish) | { readonly kind: 'layout'; readonly path: string }
+
+/** A build as it is written, before anybody knows what expressions in its arguments stand for. */
+export type BuildWish = Omit<BuildRequest, 'buildArgs'> & { readonly buildArgs: readonly Template[] }
 
 /** As build-push-action's inputs of the same names. */
 export type BuildRequest = {
