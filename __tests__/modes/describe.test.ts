@@ -64,7 +64,8 @@ describe('what the event does not tell', () => {
   })
 
   test('the repository is asked for when the event does not know it', async () => {
-    const about = { title: 'api', description: 'An API', url: 'https://x/acme/api', license: 'MIT' }
+    const names = { title: 'api', description: 'An API', url: 'https://x/acme/api', license: 'MIT' }
+    const about = { ...names, defaultBranch: 'main' }
     const asking = knowing({ facts: async () => about })
     const { order } = await orderedBuild({ environment: { ...EVENT, defaultBranch: '' }, asking })
     expect(asking.asked).toEqual(['facts'])

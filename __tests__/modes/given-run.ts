@@ -4,6 +4,7 @@ import type { BuildOrder } from '../../src/modes/describe.ts'
 import { orderBuild } from '../../src/modes/describe.ts'
 import { beginRun, type Run } from '../../src/modes/run.ts'
 import type { Environment } from '../../src/plan/environment.ts'
+import type { PublishRequest } from '../../src/plan/request.ts'
 import { environment, withInputs } from '../action/given.ts'
 
 /** The moment at which the runs of tests begin. */
@@ -28,15 +29,24 @@ export async function orderedBuild(given: GivenRun): Promise<Ordered> {
   const around = environment({ begun: (given.now ?? NOW).toISOString(), ...given.environment })
   const variables = { ...given.variables, ...withInputs({ images: 'registry.example/acme/api', ...given.inputs }) }
   const { request } = await readInputs(variables, around)
-  const notices: string[] = []
-  const run = beginRun({ request, environment: around, edges: edgesThatListen(notices, given.asking) })
+  const { run, notices } = runOf(request, around, given.asking)
   if (request.origin.kind !== 'build') throw new Error('these inputs name a layout')
   return { run, order: await orderBuild(run, request.origin, given.version ?? '1.2.3'), notices }
 }
 
 const NOBODY: Asking = { facts: async () => undefined, committed: async () => undefined }
 
-function edgesThatListen(notices: string[], asking: Asking = NOBODY): Edges {
+/** A run that has begun and asked nobody. */
+export function runOf(
+  request: PublishRequest,
+  around: Environment,
+  asking: Asking = NOBODY,
+): Pick<Ordered, 'run' | 'notices'> {
+  const notices: string[] = []
+  return { notices, run: beginRun({ request, environment: around, edges: edgesThatListen(notices, asking) }) }
+}
+
+function edgesThatListen(notices: string[], asking: Asking): Edges {
   const nothing = () => undefined
   const nowhere = (): never => {
     throw new Error('this is not asked of the world')

@@ -51,6 +51,8 @@ export type Expected = {
   readonly labels?: readonly string[]
   readonly annotations?: readonly string[]
   readonly revision?: string
+  /** texts by output, where they were kept as they are */
+  readonly bakeFiles?: Readonly<Record<string, string>>
   readonly warnings?: readonly string[]
   readonly errors?: readonly string[]
 }
