@@ -134,6 +134,10 @@ export const DIFFERENCES: readonly Difference[] = [
     refused: { by: 'is no regular expression', cases: ['match: bad regex on a branch'] },
   },
   {
+    why: 'a level of annotations that builders do not know is a mistake before the build',
+    refused: { by: 'is none of manifest, index', cases: ['levels foo', 'levels manifest:index'] },
+  },
+  {
     why: 'an unknown attribute is a mistake',
     refused: {
       by: 'unknown attribute',

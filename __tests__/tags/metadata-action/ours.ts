@@ -10,7 +10,7 @@ import { LadingError } from '../../../src/error.ts'
 import type { Environment } from '../../../src/plan/environment.ts'
 import { occasionOf } from '../../../src/plan/occasion.ts'
 import { type Names, nameImage } from '../../../src/tags/name.ts'
-import { folderWith } from '../../action/given.ts'
+import { folderWith, withInputs } from '../../action/given.ts'
 import { book, type RecordedCase, type Variables } from './recorded.ts'
 
 /** What Lading makes of a recorded case: names, or why it refuses. */
@@ -25,8 +25,11 @@ const NAMED: Variables = { context: 'tag-context' }
 const ABSENT = ['github-token', 'bake-target', 'sep-tags', 'sep-labels', 'sep-annotations', 'labels', 'annotations']
 const never = new AbortController().signal
 
-/** Asks Lading as the recording asked metadata-action: by an event file, variables, inputs, and the same clock. */
-export async function ask(one: RecordedCase): Promise<Answer> {
+/**
+ * Asks Lading as the recording asked metadata-action: by an event file, variables, inputs, and the same clock.
+ * @param more inputs that names do not depend on
+ */
+export async function ask(one: RecordedCase, more: Variables = {}): Promise<Answer> {
   const event = book.events[one.event]
   if (event === undefined) throw new Error(`there is no event ${one.event}`)
   const payload = { ...event.payload, ...one.payload }
@@ -36,6 +39,7 @@ export async function ask(one: RecordedCase): Promise<Answer> {
     ...event.env,
     ...one.env,
     ...inputsOf(one),
+    ...withInputs(more),
     GITHUB_WORKSPACE: workspace,
     GITHUB_EVENT_PATH: join(workspace, 'event.json'),
     PATH: process.env['PATH'] ?? '',
