@@ -152,7 +152,7 @@ describe.skipIf(!ready)('a scan with the real Trivy', () => {
     ]
     const layout = await layoutOf([sample('vulnerable')])
     const { scan, edges } = await scanLayout(layout, gate({ databases }), { databaseMs: 2000, scanMs: 60_000 })
-    expect(scan.database.source).toBe(`${registry.host}/trivy-db:2`)
+    expect(scan.database?.source).toBe(`${registry.host}/trivy-db:2`)
     expect(scan.platforms[0]?.findings).toHaveLength(1)
     expect(edges.said.filter((line) => line.includes('could not be had'))).toHaveLength(4)
   })

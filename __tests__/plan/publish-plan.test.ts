@@ -7,6 +7,7 @@ import { count, printPlan } from '../../src/plan/print.ts'
 import { type Decided, decidePush, isDone, NOTHING_DECIDED, planPublish } from '../../src/plan/publish-plan.ts'
 import type { PublishRequest } from '../../src/plan/request.ts'
 import { PLAIN_FLAVOR } from '../../src/tags/flavor.ts'
+import { GATE } from '../scan/world.ts'
 
 const SUBJECT = { ref: 'refs/tags/v1.4.2', sha: '90dd6032fac8bda1b6c4436a2e65de27961ed071', baseRef: '' }
 const ENVIRONMENT: Environment = {
@@ -47,7 +48,7 @@ const REQUEST: PublishRequest = {
     buildkitImage: '',
     provenance: '',
   },
-  gate: { scan: 'gate', severities: ['HIGH', 'CRITICAL'], ignoreUnfixed: false, trivyPath: '', databases: [] },
+  gate: GATE,
   push: 'auto',
   dryRun: false,
   onRegistryFailure: 'abort',

@@ -192,6 +192,24 @@ export const FAILED_EARLY: Report = {
   },
 }
 
+/** Accepted findings, folders that were left out, and an exception whose time is over. */
+export const WITH_EXCEPTIONS: Report = {
+  ...PUBLISHED,
+  scan: {
+    ...PUBLISHED.scan,
+    findings: [{ ...critical(), ignored: true, reason: 'not reachable (.trivyignore.yaml, line 4, until 2026-12-31)' }],
+    scope: {
+      scanners: ['secret', 'license'],
+      reportedOnly: ['license'],
+      packageTypes: ['os'],
+      skipped: ['opt/vendor'],
+      vexDocuments: 1,
+      settings: ['vulnerability.ignore-status'],
+      expired: [{ id: 'CVE-2026-99', origin: '.trivyignore, line 2', expired: '2026-10-31T00:00:00.000Z' }],
+    },
+  },
+}
+
 export const EXAMPLES = {
   PUBLISHED,
   UNCHANGED,
@@ -202,6 +220,7 @@ export const EXAMPLES = {
   NOT_PUSHED,
   DRY_RUN,
   WITH_KNOWN_FINDINGS,
+  WITH_EXCEPTIONS,
   PARTLY,
   FAILED_EARLY,
 } as const satisfies Record<string, Report>
@@ -231,6 +250,7 @@ function finding(index: number): ReportedFinding {
     url: `https://avd.aquasec.com/nvd/${id.toLowerCase()}`,
     platforms: index === 0 ? ['linux/amd64', 'linux/arm64'] : ['linux/arm64'],
     ignored: false,
+    reason: '',
   }
 }
 
@@ -257,5 +277,6 @@ function secret(): ReportedFinding {
     url: '',
     platforms: ['linux/amd64', 'linux/arm64'],
     ignored: false,
+    reason: '',
   }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Report, ReportedFinding } from '../../src/report/report.ts'
+import type { Report, ReportedFinding, ScanScope } from '../../src/report/report.ts'
 import { summaryOf } from '../../src/report/summary.ts'
 import {
   DRY_RUN,
@@ -15,6 +15,7 @@ import {
   REFUSED,
   REUSED,
   UNCHANGED,
+  WITH_EXCEPTIONS,
   WITH_KNOWN_FINDINGS,
 } from './examples.ts'
 import { hostile } from './hostile-text.ts'
@@ -124,6 +125,16 @@ describe('summary', () => {
     expect(rest?.match(/no fix yet/g)).toHaveLength(4)
   })
 
+  it('says what was not looked at, which exceptions expired, and why a finding does not count', () => {
+    const summary = summaryOf(WITH_EXCEPTIONS)
+    expect(summary).toContain('not looked for: vuln; only reported: `license`; packages of these kinds only: `os`')
+    expect(summary).toContain('not looked at: `opt/vendor`; with 1 VEX document')
+    expect(summary).toContain('**1 exception expired** and no longer counts:')
+    expect(summary).toMatch(/\| CVE-2026-99 \| 2026-10-31 \| `\.trivyignore, line 2` \|/)
+    expect(summary).toMatch(/3\.0\.13, let pass: not reachable .*until 2026-12-31/)
+    expect(summaryOf(PUBLISHED)).not.toContain('As it was asked for')
+  })
+
   it('counts findings for each platform, and together each once', () => {
     const summary = summaryOf(REFUSED)
     expect(summary).toContain('| Platform | CRITICAL | HIGH |')
@@ -197,11 +208,12 @@ function poisoned(report: Report, texts: readonly string[]): Report {
       fixed: poison(finding.fixed),
       title: poison(finding.title),
       url: poison(finding.url),
+      reason: poison(finding.reason),
       platforms: finding.platforms.map(poison),
     }),
   )
   const { scan, failure } = report
-  const { database } = scan
+  const { database, scope } = scan
   return {
     ...report,
     reason: poison(report.reason),
@@ -223,12 +235,23 @@ function poisoned(report: Report, texts: readonly string[]): Report {
       findings,
       scanner: poison(scan.scanner),
       ...(database === undefined ? {} : { database: { ...database, source: poison(database.source) } }),
+      ...(scope === undefined ? {} : { scope: poisonedScope(scope, poison) }),
     },
     rateLimits: report.rateLimits.map((one) => ({ ...one, identity: poison(one.identity) })),
     phases: report.phases.map((one) => ({ ...one, name: poison(one.name) })),
     ...(failure === undefined
       ? {}
       : { failure: { code: poison(failure.code), message: poison(failure.message), hint: poison(failure.hint) } }),
+  }
+}
+
+function poisonedScope(scope: ScanScope, poison: (original: string) => string): ScanScope {
+  return {
+    ...scope,
+    packageTypes: scope.packageTypes.map(poison),
+    skipped: scope.skipped.map(poison),
+    settings: scope.settings.map(poison),
+    expired: scope.expired.map((one) => ({ ...one, id: poison(one.id), origin: poison(one.origin) })),
   }
 }
 

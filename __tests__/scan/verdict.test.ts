@@ -8,7 +8,7 @@ import type { Finding } from '../../src/scan/findings.ts'
 import type { Scan, ScanPlatform } from '../../src/scan/scan.ts'
 import { scanReport } from '../../src/scan/scan-report.ts'
 import { judge, type Refusal, refusalError } from '../../src/scan/verdict.ts'
-import { GATE } from './world.ts'
+import { GATE, SCOPE } from './world.ts'
 
 const ROOT: Descriptor = { mediaType: MEDIA_TYPE.ociIndex, digest: digestOf('root'), size: 1 }
 const DATABASE = { source: 'ghcr.io/acme/db:2', updated: '2026-11-21T08:30:00.000Z', ageHours: 3 }
@@ -38,10 +38,11 @@ function scanOf(findings: Readonly<Record<string, readonly Finding[]>>, rule: Pa
     os: '',
     endOfLife: false,
     findings: findings[platform] ?? [],
+    accepted: [],
   }))
-  const { severities, ignoreUnfixed } = { ...GATE, ...rule }
-  const done = Object.keys(findings).map(asked)
-  return { scanner: 'trivy 0.74.0', database: DATABASE, asked: done, platforms, rule: { severities, ignoreUnfixed } }
+  const { severities, ignoreUnfixed, scope } = { ...GATE, ...rule }
+  const [done, kept] = [Object.keys(findings).map(asked), { severities, ignoreUnfixed, scope }]
+  return { scanner: 'trivy 0.74.0', database: DATABASE, asked: done, platforms, rule: kept, expired: [] }
 }
 
 function refusalOf(scan: Scan, gate: Gate = GATE): Refusal {
@@ -223,3 +224,18 @@ function codeOf(work: () => unknown): string {
     return asLadingError(error).code
   }
 }
+
+test('a scan that did not look for what the gate asks for is no scan', () => {
+  const scan = scanOf({ 'linux/amd64': [] }, { scope: { ...SCOPE, scanners: { vuln: 'gate' } } })
+  expect(() => judge(ROOT, scan, GATE)).toThrow('other things than the gate')
+})
+
+test('what is only reported stops nothing, and its platforms count none of it', () => {
+  const gate: Gate = { ...GATE, scope: { ...SCOPE, scanners: { vuln: 'report', secret: 'gate' } } }
+  const scan = scanOf({ 'linux/amd64': [cve('CVE-1')] }, gate)
+  const verdict = judge(ROOT, scan, gate)
+  expect(verdict).toMatchObject({ pass: true, image: { decision: 'passed' } })
+  const report = scanReport(scan, verdict)
+  expect(report).toMatchObject({ result: 'clean', platforms: [{ counts: { HIGH: 0 } }] })
+  expect(report.findings).toMatchObject([{ id: 'CVE-1', ignored: true, reason: 'only reported' }])
+})

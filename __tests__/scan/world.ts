@@ -5,13 +5,23 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Command, Ended, Exec } from '../../src/edges.ts'
 import { asLadingError, type LadingError } from '../../src/error.ts'
-import type { Gate } from '../../src/plan/request.ts'
+import type { Gate, Scope } from '../../src/plan/request.ts'
 import type { ScanEdges } from '../../src/scan/scan.ts'
+
+export const SCOPE: Scope = {
+  scanners: { vuln: 'gate', secret: 'gate' },
+  packageTypes: [],
+  skipDirectories: [],
+  skipFiles: [],
+  exceptions: [],
+  vex: [],
+}
 
 export const GATE: Gate = {
   scan: 'gate',
   severities: ['HIGH', 'CRITICAL'],
   ignoreUnfixed: false,
+  scope: SCOPE,
   trivyPath: '',
   databases: ['127.0.0.1:1/db'],
 }

@@ -147,7 +147,7 @@ function layerTar(layer: SampleLayer): Buffer {
   return tarOf(Object.fromEntries([...Object.entries(layer.files), ...whiteouts]))
 }
 
-/** A tar (ustar) with these files, in the order of their names and with nothing in it that changes from run to run. */
+/** A tar (ustar) with these files, in the order of their names (`app/` is a folder) and with nothing in it that changes from run to run. */
 export function tarOf(files: Readonly<Record<string, string | Uint8Array>>): Buffer {
   const blocks: Buffer[] = []
   for (const [path, content] of Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -166,7 +166,8 @@ function tarHeader(path: string, size: number): Buffer {
   header.write('0000000\0', 116)
   header.write(`${size.toString(8).padStart(11, '0')}\0`, 124)
   header.write('00000000000\0', 136)
-  header.write('        0', 148)
+  // Type 5 is a folder (POSIX.1-2017, pax, "ustar Interchange Format").
+  header.write(`        ${path.endsWith('/') ? '5' : '0'}`, 148)
   header.write('ustar\x0000', 257)
   const sum = header.reduce((total, byte) => total + byte, 0)
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)

@@ -141,6 +141,36 @@ const ROWS = {
     default: 'false',
     description: 'Let vulnerabilities pass that nobody has fixed yet; they are still listed',
   },
+  scanners: {
+    tier: 'scan',
+    default: 'vuln,secret',
+    description:
+      'What is looked for: vuln, secret, misconfig, license; the last two are reported and stop nothing unless =gate is added',
+  },
+  'pkg-types': {
+    tier: 'scan',
+    description: 'Kinds of packages to look at, os and library; both when empty',
+  },
+  'skip-dirs': {
+    tier: 'scan',
+    description: 'Folders of the image that are not looked at, as globs of Trivy',
+  },
+  'skip-files': {
+    tier: 'scan',
+    description: 'Files of the image that are not looked at, as globs of Trivy',
+  },
+  trivyignores: {
+    tier: 'scan',
+    description: 'Files of accepted findings, .trivyignore or .yaml; what has expired is shown and counts again',
+  },
+  'trivy-config': {
+    tier: 'scan',
+    description: 'A trivy.yaml with settings that no input has, such as vulnerability.ignore-status or secret.config',
+  },
+  vex: {
+    tier: 'scan',
+    description: 'Files of VEX documents: what they call not affected is listed and does not count',
+  },
   'trivy-path': {
     tier: 'scan',
     description: 'Path of the Trivy program; the one on PATH when empty',

@@ -12,6 +12,7 @@ import { checkReference, readOrigin } from './origin.ts'
 import { readLabels, type SecretValue } from './pairs.ts'
 import { quoted } from './quoted.ts'
 import { MOST_PARALLEL, readRegistrySettings } from './registry-settings.ts'
+import { readScope } from './scope.ts'
 import { readChoice, readCount, readFlag } from './single-values.ts'
 import { readTags } from './tag-lines.ts'
 
@@ -117,6 +118,7 @@ async function readGate(form: Form, environment: Environment): Promise<Gate> {
     scan: readChoice(form, 'scan', ['gate', 'report', 'off']),
     severities: await readSeverities(form),
     ignoreUnfixed: readFlag(form, 'ignore-unfixed'),
+    scope: await readScope(form, environment.workspace),
     trivyPath: readTrivyPath(form, environment),
     databases: await readDatabases(form),
   }

@@ -1,6 +1,6 @@
 import type { Repository } from '../image/reference.ts'
-import type { ExistingTagPolicy } from '../tags/existing.ts'
 import type { AnnotationRequest } from '../tags/annotation.ts'
+import type { ExistingTagPolicy } from '../tags/existing.ts'
 import type { Flavor } from '../tags/flavor.ts'
 import type { TagRule } from '../tags/rule.ts'
 import type { Template } from '../tags/template.ts'
@@ -69,11 +69,60 @@ export type Gate = {
   readonly scan: 'gate' | 'report' | 'off'
   readonly severities: readonly Severity[]
   readonly ignoreUnfixed: boolean
+  readonly scope: Scope
   /** path of the scanner; empty: the one on `PATH` */
   readonly trivyPath: string
   /** ordered; empty: the scanner's own list */
   readonly databases: readonly string[]
 }
+
+export const SCANNERS = ['vuln', 'secret', 'misconfig', 'license'] as const
+/** What Trivy can look for, by the names that its `--scanners` takes. */
+export type ScannerName = (typeof SCANNERS)[number]
+
+export const PACKAGE_TYPES = ['os', 'library'] as const
+export type PackageType = (typeof PACKAGE_TYPES)[number]
+
+/** What the scan looks for and where, and what of it is known and accepted. */
+export type Scope = {
+  /** what is looked for, and whether it stops a publish or is only reported */
+  readonly scanners: Readonly<Partial<Record<ScannerName, 'gate' | 'report'>>>
+  /** empty: all */
+  readonly packageTypes: readonly PackageType[]
+  /** globs as Trivy reads them */
+  readonly skipDirectories: readonly string[]
+  readonly skipFiles: readonly string[]
+  readonly exceptions: readonly Exception[]
+  /** absolute paths of VEX documents */
+  readonly vex: readonly string[]
+  readonly settings?: ScannerSettings
+}
+
+/** A finding that somebody has accepted, as an entry of a `.trivyignore` says it. */
+export type Exception = {
+  /** what it is about; a plain file does not tell, and means all of them */
+  readonly about: readonly ScannerName[]
+  readonly id: string
+  /** globs of the files that it is limited to; empty: none */
+  readonly paths: readonly string[]
+  /** packages that it is limited to; empty: none */
+  readonly purls: readonly string[]
+  /** the reason that was written down; may be empty */
+  readonly statement: string
+  /** from when on it no longer holds, as ISO 8601; empty: never */
+  readonly expires: string
+  /** where it stands: `.trivyignore, line 3` */
+  readonly origin: string
+}
+
+/** Settings of a `trivy.yaml` that no input has a name for. */
+export type ScannerSettings = {
+  /** as the workflow names it */
+  readonly file: string
+  /** `vulnerability.ignore-status` and its value */
+  readonly values: Readonly<Record<string, SettingValue>>
+}
+export type SettingValue = string | number | boolean | readonly (string | number | boolean)[]
 
 export type RateLimitPolicy = {
   readonly rateLimit: 'fail' | 'strict' | 'warn' | 'off'

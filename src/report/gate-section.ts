@@ -1,6 +1,6 @@
 import { code, folded, link, type Table, table, text } from './markdown.ts'
 import { formatCount } from './quantity.ts'
-import type { Counts, Report, ReportedFinding, ScanReport } from './report.ts'
+import type { Counts, Report, ReportedFinding, ScanReport, ScanScope } from './report.ts'
 
 /** Whether the reader came for the findings: the gate refused the image. */
 export function isFinding(report: Report): boolean {
@@ -17,7 +17,43 @@ export function scanOf(scan: ScanReport): string {
   if (scan.result === 'not-scanned' && scan.decision === '') return ''
   const parts = ['### Scan', `${DECISIONS[scan.decision]}${scannerOf(scan)}`]
   if (scan.platforms.length > 0) parts.push(countsOf(scan))
+  if (scan.scope !== undefined) parts.push(...leftOutOf(scan.scope), ...expiredOf(scan.scope))
   return parts.join('\n\n')
+}
+
+/** What a clean result says nothing about; nothing of it when the scan was the usual one. */
+function leftOutOf(scope: ScanScope): readonly string[] {
+  const { scanners, reportedOnly, packageTypes, skipped, vexDocuments, settings } = scope
+  const missing = ['vuln', 'secret'].filter((name) => !scanners.includes(name))
+  const parts = [
+    ...(missing.length === 0 ? [] : [`not looked for: ${missing.join(', ')}`]),
+    ...(reportedOnly.length === 0 ? [] : [`only reported: ${listed(reportedOnly)}`]),
+    ...(packageTypes.length === 0 ? [] : [`packages of these kinds only: ${listed(packageTypes)}`]),
+    ...(skipped.length === 0 ? [] : [`not looked at: ${listed(skipped)}`]),
+    ...(vexDocuments === 0 ? [] : [`with ${formatCount(vexDocuments, 'VEX document')}`]),
+    ...(settings.length === 0 ? [] : [`with settings of its own: ${listed(settings)}`]),
+  ]
+  return parts.length === 0 ? [] : [`As it was asked for, ${parts.join('; ')}.`]
+}
+
+const EXPIRED_ROOM = { most: 50, bytes: 20_000 }
+
+function expiredOf({ expired }: ScanScope): readonly string[] {
+  if (expired.length === 0) return []
+  const shape: Table<ScanScope['expired'][number]> = {
+    head: ['Exception', 'Expired on', 'Written in'],
+    row: (one) => [text(one.id, 100), text(one.expired.slice(0, 10)), code(one.origin)],
+  }
+  const title = `**${formatCount(expired.length, 'exception')} expired** and no longer ${expired.length === 1 ? 'counts' : 'count'}:`
+  return [title, table(shape, expired, EXPIRED_ROOM)]
+}
+
+const MOST_LISTED = 20
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_LISTED).map((name) => code(name))
+  const rest = names.length - shown.length
+  return `${shown.join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`
 }
 
 function countsOf({ platforms, total }: ScanReport): string {
@@ -91,15 +127,33 @@ const FINDING_TABLE: Table<ReportedFinding> = {
   row: (finding) => [
     text(finding.severity, 20),
     link(finding.id, finding.url),
-    finding.kind === 'secret' ? `secret in ${code(finding.subject)}` : code(finding.subject),
-    finding.kind === 'secret' ? '–' : text(finding.installed, 80),
+    subjectOf(finding),
+    finding.kind === 'vulnerability' ? text(finding.installed, 80) : '–',
     fixOf(finding),
     text(finding.platforms.join(', ')),
   ],
 }
 
-function fixOf({ kind, fixed, ignored }: ReportedFinding): string {
-  if (kind === 'secret') return '–'
-  if (fixed !== '') return text(fixed, 80)
-  return ignored ? 'no fix yet, let pass' : 'no fix yet'
+function subjectOf({ kind, subject, title }: ReportedFinding): string {
+  switch (kind) {
+    case 'secret':
+      return `secret in ${code(subject)}`
+    case 'misconfiguration':
+      return `${text(title, 120)} in ${code(subject)}`
+    case 'license':
+      return `${text(title, 40)} license of ${code(subject)}`
+    default:
+      return code(subject)
+  }
 }
+
+function fixOf({ kind, fixed, reason }: ReportedFinding): string {
+  const fix = fixed === '' ? 'no fix yet' : text(fixed, 80)
+  const pass = reason === '' ? '' : `let pass: ${text(reason, 300)}`
+  if (kind !== 'vulnerability') return pass === '' ? '–' : pass
+  if (reason === NO_FIX) return 'no fix yet, let pass'
+  return pass === '' ? fix : `${fix}, ${pass}`
+}
+
+/** The reason that says the same as an empty cell would. */
+const NO_FIX = 'no fix yet'

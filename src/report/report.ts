@@ -75,6 +75,25 @@ export type ScanReport = {
   readonly database?: { readonly source: string; readonly updated: string; readonly ageHours: number }
   /** `trivy 0.74.0` */
   readonly scanner: string
+  /** there when something was scanned */
+  readonly scope?: ScanScope
+}
+
+/** What the scan looked for, and what it was told to leave out. */
+export type ScanScope = {
+  /** `vuln`, `secret`, `misconfig`, `license` */
+  readonly scanners: readonly string[]
+  /** those whose findings do not count */
+  readonly reportedOnly: readonly string[]
+  /** `os`, `library`; empty: both */
+  readonly packageTypes: readonly string[]
+  /** globs of folders and files that were not looked at */
+  readonly skipped: readonly string[]
+  readonly vexDocuments: number
+  /** settings of `trivy-config`, by name */
+  readonly settings: readonly string[]
+  /** exceptions that no longer hold */
+  readonly expired: readonly { readonly id: string; readonly origin: string; readonly expired: string }[]
 }
 
 /** by severity; only the levels that were asked for */
@@ -84,8 +103,8 @@ export type Counts = Readonly<Partial<Record<string, number>>>
 export type ReportedFinding = {
   readonly id: string
   readonly severity: string
-  readonly kind: 'vulnerability' | 'secret'
-  /** the package, or the file of a secret */
+  readonly kind: 'vulnerability' | 'secret' | 'misconfiguration' | 'license'
+  /** the package, or the file of a secret or misconfiguration */
   readonly subject: string
   readonly installed: string
   /** empty while nobody has fixed it */
@@ -93,8 +112,10 @@ export type ReportedFinding = {
   readonly title: string
   readonly url: string
   readonly platforms: readonly string[]
-  /** listed and not counted: nothing fixes it yet, and `ignore-unfixed` lets that pass */
+  /** listed and not counted */
   readonly ignored: boolean
+  /** why it does not count; empty when it does */
+  readonly reason: string
 }
 
 export type RateLimitReport = {

@@ -1,27 +1,41 @@
-import { type Gate, SEVERITIES, type Severity } from '../plan/request.ts'
-import type { Finding, PlatformScan } from './findings.ts'
+import { type Gate, type ScannerName, type Scope, SEVERITIES, type Severity } from '../plan/request.ts'
+import type { Finding } from './findings.ts'
 
 /** A finding with all platforms that have it. */
-export type DistinctFinding = Finding & { readonly platforms: readonly string[] }
+export type Distinct<T extends Finding> = T & { readonly platforms: readonly string[] }
+export type DistinctFinding = Distinct<Finding>
 
 /** What decides which findings count. */
-export type Rule = Pick<Gate, 'severities' | 'ignoreUnfixed'>
+export type Rule = Pick<Gate, 'severities' | 'ignoreUnfixed'> & { readonly scope: Pick<Scope, 'scanners'> }
+
+const SCANNER_OF: Readonly<Record<Finding['kind'], ScannerName>> = {
+  vulnerability: 'vuln',
+  secret: 'secret',
+  misconfiguration: 'misconfig',
+  license: 'license',
+}
+
+/** Whether a finding counts. */
+export function counts(finding: Finding, rule: Rule): boolean {
+  return rule.severities.includes(finding.severity) && letPass(finding, rule) === undefined
+}
 
 /**
- * Whether a finding counts. `ignore-unfixed` is Trivy's: it leaves out every vulnerability whose status is not `fixed`
- * (pkg/flag/vulnerability_flags.go); it is applied here and not there, so that what is left out stays listed.
+ * Why a finding is listed and does not count. `ignore-unfixed` is Trivy's: it leaves out every vulnerability whose status
+ * is not `fixed` (pkg/flag/vulnerability_flags.go); it is applied here and not there, so that what is left out stays listed.
  */
-export function counts(finding: Finding, rule: Rule): boolean {
-  if (!rule.severities.includes(finding.severity)) return false
-  return !(rule.ignoreUnfixed && finding.kind === 'vulnerability' && finding.status !== 'fixed')
+export function letPass(finding: Finding, rule: Rule): 'only reported' | 'without a fix' | undefined {
+  if (rule.scope.scanners[SCANNER_OF[finding.kind]] === 'report') return 'only reported'
+  if (rule.ignoreUnfixed && finding.kind === 'vulnerability' && finding.status !== 'fixed') return 'without a fix'
+  return undefined
 }
 
 /** Each finding once over all platforms, worst first: the order in which people should read them. */
-export function distinctFindings(
-  platforms: readonly PlatformScan[],
-  keep: (finding: Finding) => boolean,
-): DistinctFinding[] {
-  const seen = new Map<string, DistinctFinding>()
+export function distinctFindings<T extends Finding = Finding>(
+  platforms: readonly { readonly platform: string; readonly findings: readonly T[] }[],
+  keep: (finding: T) => boolean,
+): Distinct<T>[] {
+  const seen = new Map<string, Distinct<T>>()
   const all = platforms.flatMap(({ platform, findings }) =>
     findings.filter(keep).map((finding) => ({ finding, platform })),
   )
@@ -44,8 +58,15 @@ export function countBySeverity(findings: readonly Finding[], severities: readon
 
 /** Id, package and installed version make a vulnerability; rule, file and line make a secret. */
 function keyOf(finding: Finding): string {
-  if (finding.kind === 'secret') return JSON.stringify(['secret', finding.id, finding.file, finding.line])
-  return JSON.stringify(['vulnerability', finding.id, finding.package, finding.installed])
+  const { kind, id } = finding
+  switch (finding.kind) {
+    case 'vulnerability':
+      return JSON.stringify([kind, id, finding.package, finding.installed])
+    case 'license':
+      return JSON.stringify([kind, id, finding.package])
+    default:
+      return JSON.stringify([kind, id, finding.file, finding.line])
+  }
 }
 
 function byWorst(a: Finding, b: Finding): number {

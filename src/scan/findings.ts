@@ -4,7 +4,10 @@ import { plainLine } from '../plain-text.ts'
 import { SEVERITIES, type Severity } from '../plan/request.ts'
 
 /** Something that the scanner found in one platform. What a found secret is, is dropped while reading. */
-export type Finding = Vulnerability | FoundSecret
+export type Finding = Vulnerability | FoundSecret | Misconfiguration | FoundLicense
+
+/** A finding that an exception or a VEX document takes out of the count, and what is said for it. */
+export type Accepted = Finding & { readonly reason: string }
 
 export type Vulnerability = {
   readonly kind: 'vulnerability'
@@ -34,6 +37,31 @@ export type FoundSecret = {
   readonly line: number
 }
 
+/** A file of the image that sets something up in a way that experts advise against. */
+export type Misconfiguration = {
+  readonly kind: 'misconfiguration'
+  /** of the check: `DS-0002` */
+  readonly id: string
+  readonly severity: Severity
+  readonly title: string
+  readonly file: string
+  /** 0 when it is about the whole file */
+  readonly line: number
+  readonly url: string
+}
+
+export type FoundLicense = {
+  readonly kind: 'license'
+  /** `GPL-3.0-only` */
+  readonly id: string
+  readonly severity: Severity
+  /** Trivy's: `restricted`, `forbidden`, … */
+  readonly title: string
+  /** package or file */
+  readonly package: string
+  readonly url: string
+}
+
 /** What was found in one platform. */
 export type PlatformScan = {
   readonly platform: string
@@ -44,6 +72,8 @@ export type PlatformScan = {
   /** nobody writes advisories for this system any more, so that a clean result says little */
   readonly endOfLife: boolean
   readonly findings: readonly Finding[]
+  /** found too, and taken out by an exception or a VEX document: Trivy's exit code is not about these */
+  readonly accepted: readonly Accepted[]
 }
 
 /** What a report must be about. */
@@ -75,6 +105,7 @@ export function parseFindings(text: string, expected: Expected): PlatformScan {
     os: plainLine(`${reader.text(os['Family'], 'OS.Family')} ${reader.text(os['Name'], 'OS.Name')}`, 100),
     endOfLife: os['EOSL'] === true,
     findings: results.flatMap((result) => findingsOf(result, expected, reader)),
+    accepted: results.flatMap((result) => acceptedOf(result, expected, reader)),
   }
 }
 
@@ -88,20 +119,63 @@ function imageIdOf(metadata: Json, expected: Expected, reader: Reader): Digest {
 
 function findingsOf(value: unknown, expected: Expected, reader: Reader): readonly Finding[] {
   const result = reader.object(value, 'a result')
-  const target = reader.text(result['Target'], 'Target')
-  // Environment and history are reported under the name of the whole image.
-  const file = target === expected.input ? 'image configuration' : plainLine(target)
+  const file = fileOf(result, expected, reader)
   const vulnerabilities = reader.list(result['Vulnerabilities'], 'Vulnerabilities')
   const secrets = reader.list(result['Secrets'], 'Secrets')
+  const misconfigurations = reader.list(result['Misconfigurations'], 'Misconfigurations')
+  const licenses = reader.list(result['Licenses'], 'Licenses')
   return [
     ...vulnerabilities.map((item) => vulnerabilityOf(reader.object(item, 'a vulnerability'), reader)),
     ...secrets.map((item) => secretOf(reader.object(item, 'a secret'), file, reader)),
+    ...misconfigurations.map((item) => misconfigurationOf(reader.object(item, 'a misconfiguration'), file, reader)),
+    ...licenses.map((item) => licenseOf(reader.object(item, 'a license'), reader)),
   ]
+}
+
+function fileOf(result: Json, { input }: Expected, reader: Reader): string {
+  const target = reader.text(result['Target'], 'Target')
+  // Environment and history are reported under the name of the whole image.
+  return target === input ? 'image configuration' : plainLine(target)
+}
+
+/** What `--show-suppressed` lists: hidden by the file of exceptions, by VEX or by `license.ignored`. */
+function acceptedOf(value: unknown, expected: Expected, reader: Reader): readonly Accepted[] {
+  const result = reader.object(value, 'a result')
+  const file = fileOf(result, expected, reader)
+  return reader.list(result['ExperimentalModifiedFindings'], 'ExperimentalModifiedFindings').flatMap((item) => {
+    const modified = reader.object(item, 'an accepted finding')
+    const finding = modifiedFinding(modified, file, reader)
+    return finding === undefined ? [] : [{ ...finding, reason: reasonOf(modified, reader) }]
+  })
+}
+
+function modifiedFinding(modified: Json, file: string, reader: Reader): Finding | undefined {
+  const json = reader.object(modified['Finding'], 'an accepted finding')
+  switch (modified['Type']) {
+    case 'vulnerability':
+      return vulnerabilityOf(json, reader)
+    case 'secret':
+      return secretOf(json, file, reader)
+    case 'license':
+      return licenseOf(json, reader)
+    case 'misconfiguration':
+      // Exceptions are applied before what is well is left out.
+      return json['Status'] === 'FAIL' ? misconfigurationOf(json, file, reader) : undefined
+    default:
+      throw reader.wrong('an accepted finding is of no known kind')
+  }
+}
+
+/** Our own file has where it is written in the statement; VEX has a status and a justification. */
+function reasonOf(modified: Json, reader: Reader): string {
+  const status = plainLine(reader.text(modified['Status'], 'Status'), 40)
+  const statement = plainLine(reader.text(modified['Statement'], 'Statement'), 600)
+  if (status !== 'ignored') return `${status}${statement === '' ? '' : `: ${statement}`} (VEX)`
+  return statement === '' ? plainLine(reader.text(modified['Source'], 'Source'), 100) : statement
 }
 
 function vulnerabilityOf(json: Json, reader: Reader): Vulnerability {
   const identifier = json['PkgIdentifier'] === undefined ? {} : reader.object(json['PkgIdentifier'], 'PkgIdentifier')
-  const url = reader.text(json['PrimaryURL'], 'PrimaryURL')
   return {
     kind: 'vulnerability',
     id: reader.name(json['VulnerabilityID'], 'VulnerabilityID'),
@@ -111,7 +185,7 @@ function vulnerabilityOf(json: Json, reader: Reader): Vulnerability {
     fixed: plainLine(reader.text(json['FixedVersion'], 'FixedVersion')),
     status: plainLine(reader.text(json['Status'], 'Status')),
     title: plainLine(reader.text(json['Title'], 'Title')),
-    url: /^https?:\/\//.test(url) ? plainLine(url, 1000) : '',
+    url: reader.link(json['PrimaryURL'], 'PrimaryURL'),
     purl: plainLine(reader.text(identifier['PURL'], 'PURL'), 1000),
   }
 }
@@ -130,6 +204,32 @@ function secretOf(json: Json, file: string, reader: Reader): FoundSecret {
   }
 }
 
+function misconfigurationOf(json: Json, file: string, reader: Reader): Misconfiguration {
+  const cause = json['CauseMetadata'] === undefined ? {} : reader.object(json['CauseMetadata'], 'CauseMetadata')
+  const line = cause['StartLine']
+  return {
+    kind: 'misconfiguration',
+    id: reader.name(json['ID'], 'ID'),
+    severity: reader.severity(json['Severity']),
+    title: plainLine(reader.text(json['Title'], 'Title')),
+    file,
+    line: typeof line === 'number' && Number.isSafeInteger(line) ? line : 0,
+    url: reader.link(json['PrimaryURL'], 'PrimaryURL'),
+  }
+}
+
+function licenseOf(json: Json, reader: Reader): FoundLicense {
+  const packageName = reader.text(json['PkgName'], 'PkgName')
+  return {
+    kind: 'license',
+    id: reader.name(json['Name'], 'Name'),
+    severity: reader.severity(json['Severity']),
+    title: plainLine(reader.text(json['Category'], 'Category')),
+    package: plainLine(packageName === '' ? reader.text(json['FilePath'], 'FilePath') : packageName),
+    url: reader.link(json['Link'], 'Link'),
+  }
+}
+
 type Json = Readonly<Record<string, unknown>>
 
 type Reader = {
@@ -140,6 +240,8 @@ type Reader = {
   text(value: unknown, what: string): string
   /** a text that must be there */
   name(value: unknown, what: string): string
+  /** an http or https address, or empty */
+  link(value: unknown, what: string): string
   severity(value: unknown): Severity
 }
 
@@ -167,6 +269,10 @@ function readerOf(expected: Expected): Reader {
       const name = plainLine(text(value, what))
       if (name === '') throw wrong(`${what} is empty`)
       return name
+    },
+    link(value, what) {
+      const url = text(value, what)
+      return /^https?:\/\//.test(url) ? plainLine(url, 1000) : ''
     },
     severity(value) {
       const severity = SEVERITIES.find((known) => known === value)

@@ -1,11 +1,12 @@
-import type { ReportedFinding, ScanReport } from '../report/report.ts'
-import { countBySeverity, counts, type DistinctFinding, distinctFindings } from './distinct.ts'
+import { SCANNERS } from '../plan/request.ts'
+import type { ReportedFinding, ScanReport, ScanScope } from '../report/report.ts'
+import { countBySeverity, counts, type DistinctFinding, distinctFindings, letPass, type Rule } from './distinct.ts'
 import type { Scan } from './scan.ts'
 import type { Verdict } from './verdict.ts'
 
 /**
  * What the report says about the scan. Counts per platform are Trivy's for the levels that were asked; the total has each
- * distinct finding once. `findings` also lists what `ignore-unfixed` lets pass, and that is in no count.
+ * distinct finding once. `findings` also lists what does not count, with the reason, and that is in no count.
  */
 export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
   const decision = verdict.pass ? verdict.image.decision : 'refused'
@@ -15,6 +16,8 @@ export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
   const { rule, database, scanner } = scan
   const counted = distinctFindings(scan.platforms, (finding) => counts(finding, rule))
   const passedOver = distinctFindings(scan.platforms, (finding) => !counts(finding, rule))
+  const everyAccepted = scan.platforms.map(({ platform, accepted }) => ({ platform, findings: accepted }))
+  const accepted = distinctFindings(everyAccepted, () => true)
   const platforms = scan.platforms.map(({ platform, findings }) => {
     const own = findings.filter((finding) => counts(finding, rule))
     return { platform, counts: countBySeverity(own, rule.severities) }
@@ -25,11 +28,13 @@ export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
     platforms,
     total: countBySeverity(counted, rule.severities),
     findings: [
-      ...counted.map((finding) => reported(finding, false)),
-      ...passedOver.map((finding) => reported(finding, true)),
+      ...counted.map((finding) => reported(finding, '')),
+      ...passedOver.map((finding) => reported(finding, reasonOf(finding, rule))),
+      ...accepted.map((finding) => reported(finding, finding.reason)),
     ],
-    database,
+    ...(database === undefined ? {} : { database }),
     scanner,
+    scope: scopeOf(scan),
   }
 }
 
@@ -44,22 +49,38 @@ export function scanInWords(scan: ScanReport | undefined): string {
   return `${platforms.join(', ')} (${scan.scanner}${age})`
 }
 
-function reported(finding: DistinctFinding, ignored: boolean): ReportedFinding {
+/** What was looked for and what was left out, as it was asked for: a clean result is worth no more than that. */
+function scopeOf({ rule: { scope }, expired }: Scan): ScanScope {
+  const { scanners, packageTypes, skipDirectories, skipFiles, vex, settings } = scope
+  return {
+    scanners: SCANNERS.flatMap((name) => (scanners[name] === undefined ? [] : [name])),
+    reportedOnly: SCANNERS.filter((name) => scanners[name] === 'report'),
+    packageTypes,
+    skipped: [...skipDirectories, ...skipFiles],
+    vexDocuments: vex.length,
+    settings: Object.keys(settings?.values ?? {}),
+    expired: expired.map(({ id, origin, expires }) => ({ id, origin, expired: expires })),
+  }
+}
+
+function reasonOf(finding: DistinctFinding, rule: Rule): string {
+  return letPass(finding, rule) === 'only reported' ? 'only reported' : 'no fix yet'
+}
+
+/** @param reason why it does not count; empty when it does */
+function reported(finding: DistinctFinding, reason: string): ReportedFinding {
   const { id, severity, kind, title, platforms } = finding
-  if (finding.kind === 'secret') {
-    return {
-      id,
-      severity,
-      kind,
-      subject: `${finding.file}:${finding.line}`,
-      installed: '',
-      fixed: '',
-      title,
-      url: '',
-      platforms,
-      ignored,
+  const common = { id, severity, kind, title, platforms, ignored: reason !== '', reason }
+  switch (finding.kind) {
+    case 'vulnerability': {
+      const { package: subject, installed, fixed, url } = finding
+      return { ...common, subject, installed, fixed, url }
+    }
+    case 'license':
+      return { ...common, subject: finding.package, installed: '', fixed: '', url: finding.url }
+    default: {
+      const subject = `${finding.file}:${finding.line}`
+      return { ...common, subject, installed: '', fixed: '', url: finding.kind === 'secret' ? '' : finding.url }
     }
   }
-  const { package: subject, installed, fixed, url } = finding
-  return { id, severity, kind, subject, installed, fixed, title, url, platforms, ignored }
 }

@@ -1,16 +1,18 @@
-import { readFile, rm, stat } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import type { Edges } from '../edges.ts'
 import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { plainLine } from '../plain-text.ts'
-import type { Gate } from '../plan/request.ts'
+import type { Exception, Gate, Scope } from '../plan/request.ts'
 import { type Database, fetchDatabase } from './database.ts'
-import { countBySeverity, counts, type Rule } from './distinct.ts'
+import { countBySeverity, counts, letPass } from './distinct.ts'
 import { broken, type Exited, exited } from './ended.ts'
+import { expiredLine, ignoreFile, sortExceptions } from './exceptions.ts'
 import { type PlatformScan, parseFindings } from './findings.ts'
 import { writePlatformLayout } from './platform-layout.ts'
-import { findScanner } from './scanner.ts'
+import { findScanner, type Scanner } from './scanner.ts'
+import { settingsFile } from './settings.ts'
 import { EXIT, LIMITS, type Limits, scanCommand } from './trivy.ts'
 import { closeWorkroom, openWorkroom, type Workroom } from './workroom.ts'
 
@@ -41,11 +43,14 @@ export type ScanPlatform = {
 export type Scan = {
   /** `trivy 0.74.0` */
   readonly scanner: string
-  readonly database: Database
+  /** absent when nothing was looked for that needs one */
+  readonly database?: Database
   /** what was asked for; the verdict holds it against what was done */
   readonly asked: readonly ScanPlatform[]
   readonly platforms: readonly PlatformScan[]
-  readonly rule: Rule
+  readonly rule: Pick<Gate, 'severities' | 'ignoreUnfixed' | 'scope'>
+  /** exceptions that no longer hold */
+  readonly expired: readonly Exception[]
 }
 
 export type ScanEdges = Pick<Edges, 'exec' | 'reporter' | 'clock' | 'scratch'>
@@ -69,17 +74,46 @@ export async function scanImage(request: ScanRequest, edges: ScanEdges): Promise
   const room = await openWorkroom(edges.scratch, cacheDirectory)
   try {
     const scanner = await findScanner({ ...request, trivyPath: gate.trivyPath }, room, edges.exec)
-    const database = await fetchDatabase(scanner, gate.databases, room, { ...edges, timeoutMs: limits.databaseMs })
+    const database = await databaseFor(gate, scanner, room, { ...edges, timeoutMs: limits.databaseMs })
+    const expired = await putExceptions(gate.scope, room, edges)
     const run = { request, edges, room, program: scanner.program, timeoutMs: limits.scanMs }
     const platforms: PlatformScan[] = []
     for (const platform of asked) platforms.push(await scanPlatform(platform, run))
-    const rule = { severities: gate.severities, ignoreUnfixed: gate.ignoreUnfixed }
-    return { scanner: `trivy ${scanner.version}`, database, asked, platforms, rule }
+    const { severities, ignoreUnfixed, scope } = gate
+    const rule = { severities, ignoreUnfixed, scope }
+    const name = `trivy ${scanner.version}`
+    return { scanner: name, ...(database === undefined ? {} : { database }), asked, platforms, rule, expired }
   } finally {
     await closeWorkroom(room).catch((error: unknown) =>
       edges.reporter.debug(`the scanner's folder stays: ${String(error)}`),
     )
   }
+}
+
+type DatabaseEdges = Parameters<typeof fetchDatabase>[3]
+
+/** Secrets, misconfigurations and licenses are found without one. */
+async function databaseFor(
+  { databases, scope }: Gate,
+  scanner: Scanner,
+  room: Workroom,
+  edges: DatabaseEdges,
+): Promise<Database | undefined> {
+  return scope.scanners.vuln === undefined ? undefined : await fetchDatabase(scanner, databases, room, edges)
+}
+
+/** Lays the exceptions that hold where the scanner finds them, says which do not, and returns those. */
+async function putExceptions(scope: Scope, room: Workroom, edges: ScanEdges): Promise<readonly Exception[]> {
+  const { active, expired } = sortExceptions(scope.exceptions, edges.clock.now())
+  await writeFile(room.exceptions, ignoreFile(active))
+  if (scope.settings !== undefined) await writeFile(room.settings, settingsFile(scope.settings))
+  for (const one of expired) edges.reporter.info(`Exception ${expiredLine(one)} and no longer counts`)
+  if (expired.length > 0) {
+    const [first, ...others] = expired.map(expiredLine)
+    const more = others.length === 0 ? '' : `, and ${others.length} more in the log`
+    edges.reporter.notice(`An exception of the scan no longer counts: ${first}${more}`)
+  }
+  return expired
 }
 
 type Run = {
@@ -145,9 +179,14 @@ function tell(scan: PlatformScan, gate: Gate, edges: ScanEdges): void {
   const counted = scan.findings.filter((finding) => counts(finding, gate))
   const levels = Object.entries(countBySeverity(counted, gate.severities))
   const words = levels.flatMap(([level, count]) => (count === 0 ? [] : [`${count} ${level}`]))
-  const unfixed = scan.findings.length - counted.length
-  const more = unfixed === 0 ? '' : `, ${unfixed} without a fix let pass`
-  edges.reporter.info(`${name}: ${words.join(', ') || 'clean'}${more}`)
+  const passed = scan.findings.flatMap((finding) => letPass(finding, gate) ?? [])
+  const unfixed = passed.filter((why) => why === 'without a fix').length
+  const more = [
+    ...(unfixed === 0 ? [] : [`${unfixed} without a fix let pass`]),
+    ...(passed.length === unfixed ? [] : [`${passed.length - unfixed} only reported`]),
+    ...(scan.accepted.length === 0 ? [] : [`${scan.accepted.length} accepted by exceptions`]),
+  ]
+  edges.reporter.info(`${name}: ${[words.join(', ') || 'clean', ...more].join(', ')}`)
   if (scan.endOfLife) {
     edges.reporter.notice(
       `${name}: ${scan.os} gets no security updates any more, so that there may be more than is known`,

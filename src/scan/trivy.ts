@@ -1,6 +1,6 @@
 import { join, relative } from 'node:path'
 import type { Command } from '../edges.ts'
-import type { Gate } from '../plan/request.ts'
+import type { Gate, Scope } from '../plan/request.ts'
 import type { Workroom } from './workroom.ts'
 
 /**
@@ -32,7 +32,8 @@ export function scanCommand(program: string, gate: Gate, target: ScanTarget, roo
     ...['--output', join('..', target.output)],
     ...['--exit-code', String(EXIT.findings)],
     ...['--severity', gate.severities.join(',')],
-    ...['--scanners', 'vuln,secret'],
+    ...['--scanners', Object.keys(gate.scope.scanners).join(',')],
+    ...scopeArguments(gate.scope, room),
     // A layer cache that platforms share can hide secrets: its key ignores which layers were skipped as a base image's.
     ...['--cache-backend', 'memory'],
     // No `--skip-java-db-update`: without a Java database any image with a jar would end in an error.
@@ -42,6 +43,26 @@ export function scanCommand(program: string, gate: Gate, target: ScanTarget, roo
     ...quietly(room),
   ]
   return { program, args, env: room.env, directory: room.images }
+}
+
+/** What to leave out. One argument each with `=`: a glob may begin with a dash. */
+function scopeArguments(scope: Scope, room: Workroom): readonly string[] {
+  const { packageTypes, skipDirectories, skipFiles, vex, settings } = scope
+  return [
+    ...['--ignorefile', relative(room.images, room.exceptions), '--show-suppressed'],
+    ...(packageTypes.length === 0 ? [] : ['--pkg-types', packageTypes.join(',')]),
+    ...skipDirectories.map((glob) => `--skip-dirs=${listField(glob)}`),
+    ...skipFiles.map((glob) => `--skip-files=${listField(glob)}`),
+    ...vex.map((path) => `--vex=${listField(path)}`),
+    ...(settings === undefined ? [] : ['--config', relative(room.images, room.settings)]),
+    // The checks that Trivy brings along: those of the day would be fetched unverified, and without a clock of ours.
+    ...(scope.scanners.misconfig === undefined ? [] : ['--skip-check-update']),
+  ]
+}
+
+/** Trivy reads the value of a list option as CSV: a glob such as `{a,b}` would fall apart. */
+function listField(text: string): string {
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 /** The command that brings the vulnerability database of one repository into the cache. */

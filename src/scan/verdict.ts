@@ -3,7 +3,7 @@ import { type Admitted, admit } from '../image/admitted.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { isIndex } from '../image/media-type.ts'
 import { plainLine } from '../plain-text.ts'
-import type { Gate } from '../plan/request.ts'
+import { type Gate, SCANNERS } from '../plan/request.ts'
 import { countBySeverity, counts, type DistinctFinding, distinctFindings } from './distinct.ts'
 import type { Scan } from './scan.ts'
 
@@ -64,6 +64,10 @@ function mustCover(root: Descriptor, scan: Scan, gate: Gate): void {
   if (gate.severities.length === 0 || gate.severities.some((level) => !scan.rule.severities.includes(level))) {
     throw incomplete(root, 'the scan looked for other levels than the gate')
   }
+  const wanted = SCANNERS.filter((name) => gate.scope.scanners[name] !== undefined)
+  if (wanted.length === 0 || wanted.some((name) => scan.rule.scope.scanners[name] === undefined)) {
+    throw incomplete(root, 'the scan looked for other things than the gate')
+  }
 }
 
 function incomplete(root: Descriptor, why: string): LadingError {
@@ -76,10 +80,16 @@ function isUnfixed(finding: DistinctFinding): boolean {
 
 function describe(finding: DistinctFinding): string {
   const where = finding.platforms.map((platform) => plainLine(platform)).join(', ')
-  if (finding.kind === 'secret')
-    return `${finding.severity} ${finding.id} in ${finding.file}:${finding.line} (${where})`
-  const fix = finding.fixed === '' ? 'no fix yet' : `→ ${finding.fixed}`
-  return `${finding.severity} ${finding.id} ${finding.package} ${finding.installed} ${fix} (${where})`
+  const what = `${finding.severity} ${finding.id}`
+  switch (finding.kind) {
+    case 'secret':
+    case 'misconfiguration':
+      return `${what} in ${finding.file}:${finding.line} (${where})`
+    case 'license':
+      return `${what} ${finding.title} ${finding.package} (${where})`
+    default:
+      return `${what} ${finding.package} ${finding.installed} ${finding.fixed === '' ? 'no fix yet' : `→ ${finding.fixed}`} (${where})`
+  }
 }
 
 function hintFor(refusal: Refusal): { readonly hint?: string } {

@@ -13,6 +13,9 @@ export type Workroom = {
   readonly images: string
   /** where the scanner keeps its database */
   readonly cache: string
+  /** the file with the exceptions that hold, and that with the settings: written by us, and not where the scanner looks by itself */
+  readonly exceptions: string
+  readonly settings: string
   /** the scanner's whole environment */
   readonly env: Variables
   /** folders that are cut out of what people read */
@@ -32,6 +35,8 @@ export async function openWorkroom(scratch: Scratch, cacheDirectory?: string): P
     directory,
     images: within('images'),
     cache,
+    exceptions: within('exceptions.yaml'),
+    settings: within('settings.yaml'),
     // Without HOME the scanner asks the system for the home folder, and finds logins and modules there.
     env: { HOME: within('home'), TMPDIR: within('tmp') },
     paths: [directory, made, scratch.directory, cache],
