@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { need, requirePart } from '../../scripts/part/index.ts'
 import { type Exception, type Gate, SCANNERS, type Scope, SEVERITIES } from '../../src/plan/request.ts'
 import { scanImage } from '../../src/scan/scan.ts'
 import { scanReport } from '../../src/scan/scan-report.ts'
 import { judge } from '../../src/scan/verdict.ts'
-import { FALSE_TOKEN, sample } from '../scan/samples.ts'
+import { FALSE_TOKEN, INNER_COMMAND, sample } from '../scan/samples.ts'
 import { GATE, SCOPE, temporary, world } from '../scan/world.ts'
 import { type SampleLayer, type SamplePlatform, writeSampleLayout } from '../support/sample-layout.ts'
 import { type DatabaseServer, serveDatabase } from '../support/trivy-database.ts'
@@ -88,6 +88,83 @@ describe.skipIf(!ready)('what the real Trivy looks at', () => {
     ])('for %s hide nothing', async (_name, changes) => {
       const { verdict } = await look([sample('vulnerable')], { exceptions: [exception(changes)] })
       expect(verdict.pass).toBe(false)
+    })
+  })
+
+  describe('secrets', () => {
+    const clean = { files: { 'app/hello': 'hello, this is all there is\n' } }
+    const inHistory = { createdBy: `RUN curl -H "Authorization: ${FALSE_TOKEN}" https://example.com` }
+    const oldStyle = { createdBy: '/bin/sh -c #(nop)  CMD ["dev"]', empty: true }
+
+    test.each<[string, SamplePlatform, string]>([
+      ['a layer below an inner CMD', INNER_COMMAND, '/app/.env'],
+      [
+        'the same of an old builder',
+        { ...INNER_COMMAND, history: [{ createdBy: 'COPY' }, oldStyle, { createdBy: 'COPY' }] },
+        '/app/.env',
+      ],
+      [
+        'a file below an inner CMD that a later layer takes away',
+        { ...INNER_COMMAND, layers: [INNER_COMMAND.layers[0] ?? clean, { files: {}, deleted: ['app/.env'] }] },
+        '/app/.env',
+      ],
+      ['ENV', sample('secret-in-env'), 'image configuration'],
+      [
+        'ENV beside an inner CMD',
+        { ...INNER_COMMAND, layers: [clean, clean], env: [`GH_TOKEN=${FALSE_TOKEN}`] },
+        'image configuration',
+      ],
+      ['the history', { platform: 'linux/amd64', layers: [clean], history: [inHistory] }, 'image configuration'],
+      [
+        'an inner CMD itself',
+        {
+          platform: 'linux/amd64',
+          layers: [clean, clean],
+          history: [
+            { createdBy: 'COPY' },
+            { createdBy: `CMD ["dev", "${FALSE_TOKEN}"]`, empty: true },
+            { createdBy: 'COPY' },
+          ],
+        },
+        'image configuration',
+      ],
+    ])('are found in %s', async (_name, platform, file) => {
+      const { verdict, report, scan } = await look([platform])
+      expect(verdict).toMatchObject({ pass: false, blocking: [{ kind: 'secret', id: 'github-pat', file }] })
+      expect(scan.platforms[0]?.imageId).toBe(scan.asked[0]?.config.digest)
+      expect(JSON.stringify(report)).not.toContain(FALSE_TOKEN.slice(4))
+    })
+
+    test('are found in the second platform too, whose layer is the first one’s base', async () => {
+      const own = { platform: 'linux/arm64', layers: INNER_COMMAND.layers.slice(0, 1) }
+      for (const both of [
+        [INNER_COMMAND, own],
+        [own, { ...INNER_COMMAND, platform: 'linux/arm64' }],
+      ]) {
+        const { scan } = await look(both)
+        expect(scan.platforms.map(({ findings }) => findings.length)).toEqual([1, 1])
+      }
+    })
+
+    test('would be missed below an inner CMD without the copy of the configuration', async () => {
+      // What the remedy is for: should Trivy change its mind, this says so.
+      const layout = await writeSampleLayout(await temporary(), { platforms: [INNER_COMMAND] })
+      const directory = dirname(layout.directory)
+      const args = [
+        'image',
+        '--input',
+        basename(layout.directory),
+        '--scanners',
+        'secret',
+        '--format',
+        'json',
+        '--quiet',
+      ]
+      const env = { HOME: await temporary(), TMPDIR: await temporary() }
+      const more = ['--cache-dir', env.HOME, '--cache-backend', 'memory', '--disable-telemetry', '--skip-version-check']
+      const ended = await (await world()).exec({ program: trivyPath, args: [...args, ...more], env, directory })
+      expect(ended).toMatchObject({ kind: 'exited', code: 0 })
+      expect(JSON.stringify(ended)).not.toContain('github-pat')
     })
   })
 

@@ -37,3 +37,18 @@ export type SampleName = keyof typeof SAMPLES
 export function sample(name: SampleName, platform = 'linux/amd64'): SamplePlatform {
   return { platform, ...SAMPLES[name] }
 }
+
+/** `FROM development AS production`: a secret in a layer that lies below a CMD. */
+export const INNER_COMMAND: SamplePlatform = {
+  platform: 'linux/amd64',
+  layers: [
+    { files: { 'app/.env': `GITHUB_TOKEN=${FALSE_TOKEN}\n` } },
+    { files: { 'app/hello': 'hello, this is all there is\n' } },
+  ],
+  history: [
+    { createdBy: 'COPY secrets /' },
+    { createdBy: 'CMD ["dev"]', empty: true },
+    { createdBy: 'COPY app /' },
+    { createdBy: 'CMD ["app"]', empty: true },
+  ],
+}

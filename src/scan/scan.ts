@@ -129,7 +129,7 @@ async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformS
   const name = plainLine(platform.platform)
   if (edges.clock.signal.aborted) throw new LadingError('CANCELLED', `scanning ${name}: the step was cancelled`)
   const { layoutDirectory, gate } = request
-  const input = await writePlatformLayout({ layoutDirectory, ...platform, directory: room.images })
+  const { input, config } = await writePlatformLayout({ layoutDirectory, ...platform, directory: room.images })
   const output = `${input}.json`
   const command = scanCommand(run.program, gate, { input, output }, room)
   const onLine = (line: string): void => edges.reporter.debug(plainLine(line))
@@ -139,8 +139,9 @@ async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformS
     withLayout(run),
   )
   const report = await answerOf(ended, join(room.directory, output), name, withLayout(run))
-  const expected = { platform: platform.platform, config: platform.config.digest, input, severities: gate.severities }
-  const scan = parseFindings(report, expected)
+  const expected = { platform: platform.platform, config, input, severities: gate.severities }
+  // The report is about what was written for the scanner, and that was made from this platform's configuration.
+  const scan = { ...parseFindings(report, expected), imageId: platform.config.digest }
   mustAgree(ended, scan, name, withLayout(run))
   tell(scan, gate, edges)
   return scan
