@@ -7,9 +7,10 @@ import { scanImage } from '../../src/scan/scan.ts'
 import { scanReport } from '../../src/scan/scan-report.ts'
 import { judge } from '../../src/scan/verdict.ts'
 import { FALSE_TOKEN, INNER_COMMAND, sample } from '../scan/samples.ts'
-import { GATE, SCOPE, temporary, world } from '../scan/world.ts'
+import { failure, GATE, SCOPE, temporary, world } from '../scan/world.ts'
+import { type InProcessRegistry, startRegistry } from '../support/registry/server.ts'
 import { type SampleLayer, type SamplePlatform, writeSampleLayout } from '../support/sample-layout.ts'
-import { type DatabaseServer, serveDatabase } from '../support/trivy-database.ts'
+import { type DatabaseServer, emptyDatabase, putDatabase, serveDatabase } from '../support/trivy-database.ts'
 
 const ALPINE_GPL: SampleLayer['files'] = {
   'etc/os-release': 'ID=alpine\nVERSION_ID=3.10.2\n',
@@ -46,6 +47,32 @@ describe.skipIf(!ready)('what the real Trivy looks at', () => {
     const verdict = judge(layout.root, scan, gate)
     return { scan, verdict, report: scanReport(scan, verdict), edges }
   }
+
+  describe('with a database that is valid and knows nothing', () => {
+    let empty: InProcessRegistry
+
+    beforeAll(async () => {
+      empty = await startRegistry()
+      putDatabase(empty, emptyDatabase(new Date('2026-11-21T10:00:00Z')))
+    })
+    afterAll(() => empty.stop())
+
+    test('goes on to the next one', async () => {
+      const databases = [`${empty.host}/trivy-db`, database.repository]
+      const { scan, verdict, edges } = await look([sample('vulnerable')], {}, { databases })
+      expect(scan.database?.source).toBe(`${database.repository}:2`)
+      expect(verdict.pass).toBe(false)
+      expect(edges.said.join('\n')).toContain('it finds nothing in packages that have been known to be vulnerable')
+    })
+
+    test('calls nothing clean', async () => {
+      const databases = [`${empty.host}/trivy-db`]
+      expect(await failure(look([sample('clean')], {}, { databases }))).toMatchObject({
+        code: 'SCAN_DATABASE',
+        message: expect.stringContaining('it finds nothing'),
+      })
+    })
+  })
 
   describe('exceptions', () => {
     test('hide what they name while they hold, and it stays listed with the reason', async () => {

@@ -2,14 +2,19 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { fetchDatabase } from '../../src/scan/database.ts'
 import { openWorkroom } from '../../src/scan/workroom.ts'
-import { type FakeTrivy, failure, fakeTrivy, world } from './world.ts'
+import { type FakeTrivy, failure, fakeTrivy, type World, world } from './world.ts'
 
 async function fetchFrom(repositories: readonly string[], fake: FakeTrivy = {}, signal?: AbortSignal) {
   const edges = await world(signal === undefined ? {} : { signal })
   const room = await openWorkroom(edges.scratch)
   const scanner = { program: join(await fakeTrivy(fake), 'trivy'), version: '0.74.0' }
   const database = fetchDatabase(scanner, repositories, room, { ...edges, timeoutMs: 1500 })
-  return { database, edges, asked: () => edges.commands.map((command) => command.args[3]) }
+  return { database, edges, asked: () => askedOf(edges) }
+}
+
+/** The repositories that were asked. */
+function askedOf({ commands }: World): readonly (string | undefined)[] {
+  return commands.filter(({ args }) => args.includes('--download-db-only')).map(({ args }) => args[3])
 }
 
 const refuseFirst = (how: string): string => `
@@ -65,6 +70,47 @@ describe('fetchDatabase', () => {
   ])('does not take a database that says %s about itself', async (metadata) => {
     const download = `fs.mkdirSync(option('--cache-dir') + '/db'); fs.writeFileSync(option('--cache-dir') + '/db/metadata.json', ${JSON.stringify(metadata)})`
     expect((await failure((await fetchFrom(['first/db'], { download })).database)).code).toBe('SCAN_DATABASE')
+  })
+
+  test.each([
+    ['finds nothing in what is known', 'process.exit(0)', 'it finds nothing in packages'],
+    ['breaks the scanner', 'process.exit(2)', 'the scanner cannot use it (exit code 2)'],
+  ])('goes on to the next repository when a database %s', async (_name, how, why) => {
+    const isFirst = `JSON.parse(fs.readFileSync(option('--cache-dir') + '/db/metadata.json')).first`
+    const download = `
+      const db = option('--cache-dir') + '/db'
+      // As Trivy does with one that is there and not due.
+      if (fs.existsSync(db)) process.exit(0)
+      fs.mkdirSync(db)
+      const first = option('--db-repository').startsWith('first')
+      fs.writeFileSync(db + '/metadata.json', JSON.stringify({ Version: 2, UpdatedAt: '2026-11-20T09:59:00Z', first }))`
+    const known = `if (${isFirst}) { ${how} } else { process.exit(10) }`
+    const fetched = await fetchFrom(['first/db', 'second/db'], { download, known })
+    expect(await fetched.database).toMatchObject({ source: 'second/db:2' })
+    expect(fetched.edges.said.join('\n')).toContain(`from first/db:2: ${why}`)
+  })
+
+  test('leaves an older database where it is when a repository refuses', async () => {
+    const download = `
+      const db = option('--cache-dir') + '/db'
+      if (option('--db-repository').startsWith('first')) { fs.mkdirSync(db); fs.writeFileSync(db + '/old', ''); process.exit(1) }
+      fs.writeFileSync(db + '/metadata.json', JSON.stringify({ Version: 2, UpdatedAt: '2026-11-20T09:59:00Z', old: fs.existsSync(db + '/old') }))`
+    const known = `process.exit(JSON.parse(fs.readFileSync(option('--cache-dir') + '/db/metadata.json')).old ? 10 : 0)`
+    expect(await (await fetchFrom(['first/db', 'second/db'], { download, known })).database).toMatchObject({
+      ageHours: 26,
+    })
+  })
+
+  test('shows the scanner packages of two kinds, and lets it fetch nothing', async () => {
+    const known = `
+      const seen = ['lib/apk/db/installed', 'app/node_modules/lodash/package.json'].every((name) => fs.existsSync(args[1] + '/' + name))
+      process.exit(seen && args.includes('--skip-db-update') ? 10 : 1)`
+    expect(await (await fetchFrom(['first/db'], { known })).database).toMatchObject({ source: 'first/db:2' })
+  })
+
+  test('does not wait for ever for a scanner that tries a database', async () => {
+    const { database } = await fetchFrom(['first/db'], { known: 'setInterval(() => {}, 1000)' })
+    expect((await failure(database)).code).toBe('SCAN_BROKEN')
   })
 
   test('fails with the reason of every repository when all refuse', async () => {

@@ -14,6 +14,7 @@ const ROOM = {
   cache: '/t/cache',
   exceptions: '/t/exceptions.yaml',
   settings: '/t/settings.yaml',
+  known: '/t/known',
   env: {},
   paths: [],
 }

@@ -9,6 +9,7 @@ const ROOM: Workroom = {
   cache: '/t/scan-1/cache',
   exceptions: '/t/scan-1/exceptions.yaml',
   settings: '/t/scan-1/settings.yaml',
+  known: '/t/scan-1/known',
   env: { HOME: '/t/scan-1/home', TMPDIR: '/t/scan-1/tmp' },
   paths: [],
 }

@@ -29,6 +29,7 @@ export function fakeTrivy(on: Runner, fake: FakeTrivy = {}): Promise<void> {
     `${HELPERS}
 if (args[0] === 'version') { ${fake.version ?? VERSION} }
 else if (args.includes('--download-db-only')) { ${fake.download ?? DOWNLOAD} }
+else if (args[0] === 'rootfs') { process.exitCode = 10 }
 else { ${fake.scan ?? CLEAN} }`,
   )
 }

@@ -29,6 +29,43 @@ export async function readDatabase(updated: Date): Promise<Buffer> {
   )
 }
 
+/** A database that is valid and knows nothing: it has a date, and a scan with it calls everything clean. */
+export function emptyDatabase(updated: Date): Buffer {
+  const metadata = { Version: 2, NextUpdate: '2099-01-01T00:00:00Z', UpdatedAt: updated }
+  return gzipSync(tarOf({ 'trivy.db': emptyBolt(), 'metadata.json': JSON.stringify(metadata) }))
+}
+
+const PAGE = 4096
+
+/** A bbolt file without buckets: two meta pages, the list of free pages, one empty leaf (bbolt, db.go and page.go). */
+function emptyBolt(): Buffer {
+  const file = Buffer.alloc(4 * PAGE)
+  for (const [id, flags] of [0x04, 0x04, 0x10, 0x02].entries()) {
+    file.writeBigUInt64LE(BigInt(id), id * PAGE)
+    file.writeUInt16LE(flags, id * PAGE + 8)
+  }
+  for (const id of [0, 1]) {
+    const meta = file.subarray(id * PAGE + 16, id * PAGE + 16 + 64)
+    meta.writeUInt32LE(0xed0cdaed, 0) // magic
+    meta.writeUInt32LE(2, 4) // version
+    meta.writeUInt32LE(PAGE, 8)
+    meta.writeBigUInt64LE(3n, 16) // page of the root bucket
+    meta.writeBigUInt64LE(2n, 32) // page of the free list
+    meta.writeBigUInt64LE(4n, 40) // pages in use
+    meta.writeBigUInt64LE(BigInt(id), 48) // transaction
+    meta.writeBigUInt64LE(fnv1a(meta.subarray(0, 56)), 56)
+  }
+  return file
+}
+
+/** FNV-1a of 64 bits, bbolt's checksum of a meta page. */
+function fnv1a(bytes: Uint8Array): bigint {
+  return bytes.reduce(
+    (hash, byte) => ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn,
+    0xcbf29ce484222325n,
+  )
+}
+
 /** Puts an archive where Trivy looks for its database: `trivy-db:2`. */
 export function putDatabase(registry: InProcessRegistry, layer: Buffer): void {
   const config = Buffer.from('{}')

@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Edges, Ended } from '../edges.ts'
 import { LadingError } from '../error.ts'
 import { plainLine, withoutPaths } from '../plain-text.ts'
 import { exited } from './ended.ts'
+import { distrustOf } from './known-packages.ts'
 import type { Scanner } from './scanner.ts'
 import { downloadCommand } from './trivy.ts'
 import type { Workroom } from './workroom.ts'
@@ -27,7 +28,8 @@ const HOUR_MS = 3_600_000
 
 /**
  * Brings the database into the room's cache, from the first repository that gives it. Trivy itself goes on to the next
- * one only for some refusals, and never when one is silent; so each is asked alone and under `timeoutMs`.
+ * one only for some refusals, and never when one is silent; so each is asked alone and under `timeoutMs`,
+ * and what it gave is tried on packages that are known to be vulnerable.
  * Throws `SCAN_DATABASE` with every repository's reason, or `CANCELLED`.
  */
 export async function fetchDatabase(
@@ -44,8 +46,11 @@ export async function fetchDatabase(
       timeoutMs: edges.timeoutMs,
       onLine: (line) => edges.reporter.debug(plainLine(line)),
     })
-    const reason = refusal(ended, room) ?? (await readDatabase(room, repository, edges.clock.now()))
-    if (typeof reason !== 'string') return reason
+    const database = refusal(ended, room) ?? (await readDatabase(room, repository, edges.clock.now()))
+    const reason = typeof database === 'string' ? database : await distrustOf(scanner, room, edges)
+    if (typeof database !== 'string' && reason === undefined) return database
+    // Trivy would keep it, as one that need not be renewed yet. After a mere refusal, what is there may be good.
+    if (typeof database !== 'string') await rm(join(room.cache, 'db'), { recursive: true, force: true })
     reasons.push(`${repository}: ${reason}`)
     edges.reporter.info(`The vulnerability database could not be had from ${repository}: ${reason}`)
   }

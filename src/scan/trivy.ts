@@ -71,6 +71,15 @@ export function downloadCommand(program: string, repository: string, room: Workr
   return { program, args, env: room.env, directory: room.images }
 }
 
+/** The command that tries the database on packages that are known to be vulnerable; only its exit code counts. */
+export function knownPackagesCommand(program: string, room: Workroom): Command {
+  const args = [
+    ...['rootfs', relative(room.images, room.known), '--scanners', 'vuln', '--exit-code', String(EXIT.findings)],
+    ...['--cache-backend', 'memory', '--skip-db-update', '--list-all-pkgs=false', ...quietly(room)],
+  ]
+  return { program, args, env: room.env, directory: room.images }
+}
+
 /** The command that tells the scanner's version. */
 export function versionCommand(program: string, room: Workroom): Command {
   const args = ['version', '--format', 'json', '--cache-dir', cacheArgument(room)]

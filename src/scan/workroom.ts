@@ -16,6 +16,8 @@ export type Workroom = {
   /** the file with the exceptions that hold, and that with the settings: written by us, and not where the scanner looks by itself */
   readonly exceptions: string
   readonly settings: string
+  /** holds packages that the database is tried on */
+  readonly known: string
   /** the scanner's whole environment */
   readonly env: Variables
   /** folders that are cut out of what people read */
@@ -37,6 +39,7 @@ export async function openWorkroom(scratch: Scratch, cacheDirectory?: string): P
     cache,
     exceptions: within('exceptions.yaml'),
     settings: within('settings.yaml'),
+    known: within('known'),
     // Without HOME the scanner asks the system for the home folder, and finds logins and modules there.
     env: { HOME: within('home'), TMPDIR: within('tmp') },
     paths: [directory, made, scratch.directory, cache],
