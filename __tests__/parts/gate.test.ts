@@ -100,6 +100,25 @@ describe.skipIf(!ready)('the gate between a real build and two real registries',
       expect(toldBy(result)).not.toContain(piece)
   })
 
+  test('refuses when an exception has expired, passes while it holds, and shows both', async () => {
+    const machine = await machineWith(engine)
+    await writeSystems(machine, { amd64: { musl: '1.1.19-r2' }, arm64: { musl: '1.1.22-r3' } })
+    await writeFiles(machine.workspace, {
+      old: 'CVE-2019-14697 exp:2020-01-31\n',
+      'good.yaml': 'vulnerabilities:\n  - id: CVE-2019-14697\n    statement: no floats\n',
+    })
+    const inputs = { ...(await gated('acme/accepted')), platforms: BOTH, 'existing-tag': 'overwrite' }
+    const { result, asked } = await askedDuring(registries, () => machine.publish({ ...inputs, trivyignores: 'old' }))
+    expectRed(result, 'SCAN_FINDINGS')
+    expect(asked.flat().filter(isWrite)).toEqual([])
+    expect(result.main.summary).toMatch(/\*\*1 exception expired\*\*[\s\S]*CVE-2019-14697/)
+
+    const passed = await machine.publish({ ...inputs, trivyignores: 'good.yaml' })
+    expectGreen(passed)
+    const reason = 'no floats (good.yaml, line 2)'
+    expect(passed.main.report?.scan.findings).toMatchObject([{ id: 'CVE-2019-14697', ignored: true, reason }])
+  })
+
   test('stays closed when the scanner is not there', async () => {
     const machine = await machineWith(engine)
     await writeSystems(machine, { amd64: {}, arm64: {} })

@@ -1,7 +1,13 @@
 import type { Runner } from '../support/runner.ts'
 
 /** What a fake scanner does in each of its roles: JavaScript that finds `args`, `option`, `fs` and `answer`. */
-export type FakeTrivy = { readonly version?: string; readonly download?: string; readonly scan?: string }
+export type FakeTrivy = {
+  readonly version?: string
+  readonly download?: string
+  /** what it says of packages that everybody knows to be vulnerable */
+  readonly known?: string
+  readonly scan?: string
+}
 
 const VERSION = `console.log('{"Version":"0.74.0"}')`
 const DOWNLOAD = `
@@ -29,7 +35,7 @@ export function fakeTrivy(on: Runner, fake: FakeTrivy = {}): Promise<void> {
     `${HELPERS}
 if (args[0] === 'version') { ${fake.version ?? VERSION} }
 else if (args.includes('--download-db-only')) { ${fake.download ?? DOWNLOAD} }
-else if (args[0] === 'rootfs') { process.exitCode = 10 }
+else if (args[0] === 'rootfs') { ${fake.known ?? 'process.exitCode = 10'} }
 else { ${fake.scan ?? CLEAN} }`,
   )
 }

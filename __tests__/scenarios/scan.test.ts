@@ -1,11 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { FALSE_TOKEN } from '../scan/samples.ts'
+import { writeFiles } from '../support/runner/files.ts'
 import type { FakeTrivy } from './programs.ts'
 import { fakeTrivy, finding, vulnerability } from './programs.ts'
 import { expectGreen, expectRed, layout, messagesOf, registry, runner, tagsOf } from './stage.ts'
 
-async function scanned(fake: FakeTrivy | undefined, more: Readonly<Record<string, string>> = {}) {
+async function scanned(
+  fake: FakeTrivy | undefined,
+  more: Readonly<Record<string, string>> = {},
+  files: Readonly<Record<string, string>> = {},
+) {
   const on = await runner()
+  await writeFiles(on.workspace, files)
   const [one, other] = [await registry(), await registry()]
   const image = await layout(on)
   if (fake !== undefined) await fakeTrivy(on, fake)
@@ -59,6 +65,52 @@ describe('findings', () => {
     const told = [end.main.log.text, end.main.summary, ...Object.values(end.main.outputs)].join('\n')
     expect(told).not.toContain(FALSE_TOKEN)
   })
+})
+
+describe('exceptions', () => {
+  const trivyignores = '.trivyignore'
+
+  test('that have expired are shown with their id, and the finding stops the image', async () => {
+    const files = { '.trivyignore': '# until the base is renewed\nCVE-2019-14697 exp:2020-01-31\n' }
+    const { end, both } = await scanned({ scan: finding(vulnerability()) }, { trivyignores }, files)
+    expectRed(end, 'SCAN_FINDINGS')
+    for (const one of both) expect(one.writes()).toEqual([])
+    const line = 'CVE-2019-14697 (.trivyignore, line 2) expired on 2020-01-31'
+    expect(end.main.log.text).toContain(line)
+    expect(end.main.summary).toContain('**1 exception expired**')
+    expect(end.main.summary).toMatch(/\| CVE-2019-14697 \| 2020-01-31 \|/)
+  })
+
+  test('that hold reach the scanner, and what they hide is listed with the reason', async () => {
+    const files = { 'ignore.yaml': 'vulnerabilities:\n  - id: CVE-2019-14697\n    statement: no floats\n' }
+    const found = JSON.stringify(vulnerability())
+    const scan = `
+      const [entry] = JSON.parse(fs.readFileSync(option('--ignorefile'))).vulnerabilities
+      const { Vulnerabilities: [Finding], ...result } = ${found}
+      if (entry.id !== Finding.VulnerabilityID) answer([${found}], 10)
+      else answer([{ ...result, ExperimentalModifiedFindings: [
+        { Type: 'vulnerability', Status: 'ignored', Statement: entry.statement, Finding }] }], 0)`
+    const { end } = await scanned({ scan }, { trivyignores: 'ignore.yaml' }, files)
+    expectGreen(end)
+    const reason = 'no floats (ignore.yaml, line 2)'
+    expect(end.main.report?.scan.findings).toMatchObject([{ id: 'CVE-2019-14697', ignored: true, reason }])
+    expect(end.main.outputs['scan-result']).toBe('clean')
+    expect(end.main.summary).toContain('no floats')
+  })
+
+  test('that nobody can read are told with file and line before anything runs', async () => {
+    const files = { '.trivyignore': 'CVE-2019-14697 until 2030\n' }
+    const { on, end, both } = await scanned({}, { trivyignores }, files)
+    expect(expectRed(end, 'INPUT_INVALID')).toContain('`trivyignores`: .trivyignore, line 1: “until”')
+    expect(await on.calls()).toEqual([])
+    for (const one of both) expect(one.requests).toEqual([])
+  })
+})
+
+test('a database that finds nothing in what everybody knows is no database', async () => {
+  const { end, both } = await scanned({ known: 'process.exitCode = 0' })
+  expect(expectRed(end, 'SCAN_DATABASE')).toContain('it finds nothing in packages')
+  for (const one of both) expect(one.writes()).toEqual([])
 })
 
 test('`scan: off` starts no scanner, and the report says that the gate was waived', async () => {
