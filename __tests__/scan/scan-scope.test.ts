@@ -88,6 +88,12 @@ describe('exceptions that hold', () => {
     expect(scan.platforms[0]).toMatchObject({ findings: [], accepted: [{ id: 'CVE-1', reason: 'known' }] })
   })
 
+  test('are told apart from what a VEX document says', async () => {
+    const vex = { Type: 'vulnerability', Status: 'not_affected', Statement: 'component_not_present', Source: 'OpenVEX' }
+    const scan = await scanWith(answers(modified({ ...vex, Finding: finding }), 0))
+    expect(scan.platforms[0]?.accepted).toMatchObject([{ reason: 'not_affected: component_not_present (VEX)' }])
+  })
+
   test('do not explain an exit code that says findings', async () => {
     const results = modified({ Type: 'vulnerability', Statement: 'known', Finding: finding })
     expect((await failure(scanWith(answers(results, 10)))).message).toContain('does not fit')
