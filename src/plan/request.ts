@@ -1,6 +1,6 @@
 import type { Repository } from '../image/reference.ts'
-import type { ExistingTagPolicy } from '../tags/existing.ts'
 import type { AnnotationRequest } from '../tags/annotation.ts'
+import type { ExistingTagPolicy } from '../tags/existing.ts'
 import type { Flavor } from '../tags/flavor.ts'
 import type { TagRule } from '../tags/rule.ts'
 import type { Template } from '../tags/template.ts'
