@@ -43,7 +43,7 @@ const ROWS = {
     tier: 'names',
     default: 'auto',
     description:
-      'When a fixed tag exists: fail, reuse its image, keep it and move the others, overwrite; auto: reuse for the same commit and build, keep on schedule and workflow_dispatch, else fail',
+      'When a fixed tag exists: fail, reuse its image, keep it, overwrite it; auto: reuse for the same commit, keep on schedules',
   },
   'moving-tags': {
     tier: 'names',
