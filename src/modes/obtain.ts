@@ -8,17 +8,16 @@ import type { Layout } from '../content/store.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { formatReference } from '../image/reference.ts'
 import type { Course, PublishPlan } from '../plan/publish-plan.ts'
-import type { Names } from '../tags/name.ts'
-import { type BuildOrder, orderBuild } from './describe.ts'
+import { type BuildOrder, type Named, orderBuild } from './describe.ts'
 import type { Run, Say } from './run.ts'
 
 /** What the user gave: a layout that is there, or a build that is to be done. */
 export type Given = { readonly layout: Layout; readonly order?: undefined } | { readonly order: BuildOrder }
 
 /** A layout that somebody else built is known before anything is asked. */
-export async function openGiven(run: Run, { version }: Names): Promise<Given> {
+export async function openGiven(run: Run, named: Named): Promise<Given> {
   const { request, edges, facts } = run
-  if (request.origin.kind === 'build') return { order: await orderBuild(run, request.origin, version) }
+  if (request.origin.kind === 'build') return { order: await orderBuild(run, request.origin, named) }
   const layout = await edges.stores.layout(request.origin.path)
   facts.digest = (await layout.root()).digest
   return { layout }

@@ -3,7 +3,6 @@ import { verifyImage } from '../content/image.ts'
 import type { Remote } from '../edges.ts'
 import type { Admitted } from '../image/admitted.ts'
 import { formatReference, tagged } from '../image/reference.ts'
-import { occasionOf } from '../plan/occasion.ts'
 import { count, printPlan } from '../plan/print.ts'
 import { isDone, isToWrite, type PublishPlan, shows } from '../plan/publish-plan.ts'
 import { reportOf } from '../report/draft.ts'
@@ -12,9 +11,11 @@ import { scanImage } from '../scan/scan.ts'
 import { scanInWords, scanReport } from '../scan/scan-report.ts'
 import { judge, refusalError, type Verdict } from '../scan/verdict.ts'
 import { type Names, nameImage } from '../tags/name.ts'
+import type { Occasion } from '../tags/occasion.ts'
 import { isIn, moveAll, upload } from './carry.ts'
 import { look } from './look.ts'
 import { type Cargo, obtain, openGiven } from './obtain.ts'
+import { learnOccasion } from './occasion.ts'
 import { planned, unchanged } from './outcomes.ts'
 import { fail, type Run, type Say } from './run.ts'
 
@@ -35,8 +36,9 @@ export async function publish(run: Run): Promise<Report> {
 
 async function story(run: Run): Promise<void> {
   const { request, facts, edges } = run
-  const names = name(run)
-  const given = await openGiven(run, names)
+  const occasion = await learnOccasion(run)
+  const names = name(run, occasion)
+  const given = await openGiven(run, { names, occasion })
   const { plan, judge: ruler } = await run.phase('check', (say) => look(run, { names, order: given.order }, say))
   if (plan.course.kind === 'reuse') facts.digest = plan.course.image.digest
   for (const line of printPlan(plan, facts.digest)) edges.reporter.info(line)
@@ -59,10 +61,10 @@ async function story(run: Run): Promise<void> {
 }
 
 /** What this image will be called, before anybody is asked. */
-function name(run: Run): Names {
-  const { request, environment, edges, facts } = run
+function name(run: Run, occasion: Occasion): Names {
+  const { request, edges, facts } = run
   const { images } = request
-  const names = nameImage(request, occasionOf(request, environment))
+  const names = nameImage(request, occasion)
   facts.version = names.version
   facts.tagNames = names.tags.map(({ tag }) => tag)
   facts.tags = images.flatMap((image) => names.tags.map(({ tag }) => formatReference(tagged(image, tag))))
