@@ -25,6 +25,8 @@ const ENVIRONMENT: Environment = {
   machine: '',
   workspace: '/workspace',
   searchPath: '/bin',
+  system: 'linux/amd64',
+  toolCache: '',
   reportDirectory: '/reports',
 }
 const REQUEST: PublishRequest = {
@@ -47,7 +49,13 @@ const REQUEST: PublishRequest = {
     buildkitImage: '',
     provenance: '',
   },
-  gate: { scan: 'gate', severities: ['HIGH', 'CRITICAL'], ignoreUnfixed: false, trivyPath: '', databases: [] },
+  gate: {
+    scan: 'gate',
+    severities: ['HIGH', 'CRITICAL'],
+    ignoreUnfixed: false,
+    trivy: { kind: 'program', path: '/bin/trivy' },
+    databases: [],
+  },
   push: 'auto',
   dryRun: false,
   onRegistryFailure: 'abort',

@@ -7,13 +7,19 @@ import type { Command, Ended, Exec } from '../../src/edges.ts'
 import { asLadingError, type LadingError } from '../../src/error.ts'
 import type { Gate } from '../../src/plan/request.ts'
 import type { ScanEdges } from '../../src/scan/scan.ts'
+import type { Scanner } from '../../src/scan/scanner.ts'
 
 export const GATE: Gate = {
   scan: 'gate',
   severities: ['HIGH', 'CRITICAL'],
   ignoreUnfixed: false,
-  trivyPath: '',
+  trivy: { kind: 'program', path: '/not/there' },
   databases: ['127.0.0.1:1/db'],
+}
+
+/** The scanner in a folder, as if somebody had named it. */
+export function scannerIn(directory: string): Scanner {
+  return { program: join(directory, 'trivy'), version: '0.74.0', from: 'trivy-path', sha256: 'a'.repeat(64) }
 }
 
 /** A folder of the test alone. */

@@ -141,9 +141,19 @@ const ROWS = {
     default: 'false',
     description: 'Let vulnerabilities pass that nobody has fixed yet; they are still listed',
   },
+  'trivy-version': {
+    tier: 'scan',
+    default: 'v0.74.0',
+    description: 'The release of Trivy that scans; one whose hash is not known here as vX.Y.Z@sha256:… of its archive',
+  },
   'trivy-path': {
     tier: 'scan',
-    description: 'Path of the Trivy program; the one on PATH when empty',
+    description: 'A Trivy program of your own; it is run as it is, and its hash is reported',
+  },
+  'trivy-archive': {
+    tier: 'scan',
+    description:
+      'The release archive of trivy-version as a file, for runners without a way to GitHub; its hash is checked',
   },
   'db-repository': {
     tier: 'scan',

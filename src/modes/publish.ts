@@ -9,6 +9,7 @@ import { reportOf } from '../report/draft.ts'
 import type { Report } from '../report/report.ts'
 import { scanImage } from '../scan/scan.ts'
 import { scanInWords, scanReport } from '../scan/scan-report.ts'
+import type { Scanner } from '../scan/scanner.ts'
 import { judge, refusalError, type Verdict } from '../scan/verdict.ts'
 import { type Names, nameImage } from '../tags/name.ts'
 import type { Occasion } from '../tags/occasion.ts'
@@ -18,6 +19,7 @@ import { type Cargo, obtain, openGiven } from './obtain.ts'
 import { learnOccasion } from './occasion.ts'
 import { planned, unchanged } from './outcomes.ts'
 import { fail, type Run, type Say } from './run.ts'
+import { beginScanner, unlessOver } from './scanner.ts'
 
 /**
  * Publishes an image: looks before anything slow, builds once, scans those bytes, brings them everywhere, moves the
@@ -44,12 +46,14 @@ async function story(run: Run): Promise<void> {
   for (const line of printPlan(plan, facts.digest)) edges.reporter.info(line)
   if (isDone(plan, facts.digest)) return nothingToDo(run, plan)
 
-  const cargo = await obtain(run, plan, given)
+  // Found or fetched while the image is built.
+  const scanner = beginScanner(run)
+  const cargo = await unlessOver(run, obtain(run, plan, given))
   const { image } = cargo
   // Asked while this machine reads and scans; trouble shows when it matters.
   const ahead = lookAhead(image, plan.push.push ? unfinished(run, plan) : [])
   await run.phase('verify', (say) => verify(run, plan, cargo, say))
-  const verdict = await run.phase('scan', (say) => gate(run, cargo, say))
+  const verdict = await run.phase('scan', (say) => gate(run, cargo, { scanner, say }))
   const admitted = admittedBy(verdict, run)
   if (!plan.push.push || request.dryRun || !plan.references.some(isToWrite)) return stopBeforeWriting(run, plan)
 
@@ -88,14 +92,17 @@ async function verify({ request }: Run, plan: PublishPlan, { source, image }: Ca
 
 /** Looks at every platform and decides. */
 async function gate(
-  { request, environment, edges, facts }: Run,
+  { request, edges, facts }: Run,
   { directory, image }: Cargo,
-  say: Say,
+  { scanner, say }: { readonly scanner: Promise<Scanner> | undefined; readonly say: Say },
 ): Promise<Verdict> {
-  const { workspace, searchPath } = environment
   const { platforms, root } = image
-  const wanted = { layoutDirectory: directory, platforms, gate: request.gate, workspace, searchPath }
-  const scan = request.gate.scan === 'off' ? 'off' : await edges.reporter.group('Scan', () => scanImage(wanted, edges))
+  const found = await scanner
+  const wanted = { layoutDirectory: directory, platforms, gate: request.gate }
+  const scan =
+    found === undefined
+      ? 'off'
+      : await edges.reporter.group('Scan', () => scanImage({ ...wanted, scanner: found }, edges))
   const verdict = judge(root.descriptor, scan, request.gate)
   facts.scan = scanReport(scan, verdict)
   say(scanInWords(facts.scan))

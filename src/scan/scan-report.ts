@@ -29,7 +29,9 @@ export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
       ...passedOver.map((finding) => reported(finding, true)),
     ],
     database,
-    scanner,
+    scanner: `trivy ${scanner.version}`,
+    scannerFrom: scanner.from,
+    scannerSha256: scanner.sha256,
   }
 }
 

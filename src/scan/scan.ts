@@ -10,7 +10,7 @@ import { countBySeverity, counts, type Rule } from './distinct.ts'
 import { broken, type Exited, exited } from './ended.ts'
 import { type PlatformScan, parseFindings } from './findings.ts'
 import { writePlatformLayout } from './platform-layout.ts'
-import { findScanner } from './scanner.ts'
+import type { Scanner } from './scanner.ts'
 import { EXIT, LIMITS, type Limits, scanCommand } from './trivy.ts'
 import { closeWorkroom, openWorkroom, type Workroom } from './workroom.ts'
 
@@ -21,10 +21,7 @@ export type ScanRequest = {
   /** every platform of the image; attestations are none */
   readonly platforms: readonly ScanPlatform[]
   readonly gate: Gate
-  /** what a relative `trivy-path` is relative to */
-  readonly workspace: string
-  /** as the variable PATH: where `trivy` is looked for */
-  readonly searchPath: string
+  readonly scanner: Scanner
   /** where the scanner keeps its database (absolute); default: nowhere that lasts */
   readonly cacheDirectory?: string
   readonly limits?: Limits
@@ -39,8 +36,7 @@ export type ScanPlatform = {
 
 /** What a whole image's scan brought. */
 export type Scan = {
-  /** `trivy 0.74.0` */
-  readonly scanner: string
+  readonly scanner: Scanner
   readonly database: Database
   /** what was asked for; the verdict holds it against what was done */
   readonly asked: readonly ScanPlatform[]
@@ -56,10 +52,10 @@ const REPORT_LIMIT = 128 * 1024 * 1024
 /**
  * Scans every platform of an image in a layout. Platforms go one after the other: Trivy keeps all cores busy by itself
  * (two at once gained 2 % on two cores), and two would fetch the Java database into one folder at the same time.
- * Throws `SCAN_BROKEN`, `SCAN_DATABASE`, `TOOL_UNVERIFIED` or `CANCELLED`; what it returns is a scan that worked.
+ * Throws `SCAN_BROKEN`, `SCAN_DATABASE` or `CANCELLED`; what it returns is a scan that worked.
  */
 export async function scanImage(request: ScanRequest, edges: ScanEdges): Promise<Scan> {
-  const { gate, platforms: asked, cacheDirectory } = request
+  const { gate, platforms: asked, scanner, cacheDirectory } = request
   if (asked.length === 0)
     throw new LadingError('SCAN_BROKEN', 'scanning the image: it has no platform that could be scanned')
   if (cacheDirectory !== undefined && !isAbsolute(cacheDirectory)) {
@@ -68,13 +64,12 @@ export async function scanImage(request: ScanRequest, edges: ScanEdges): Promise
   const limits = request.limits ?? LIMITS
   const room = await openWorkroom(edges.scratch, cacheDirectory)
   try {
-    const scanner = await findScanner({ ...request, trivyPath: gate.trivyPath }, room, edges.exec)
     const database = await fetchDatabase(scanner, gate.databases, room, { ...edges, timeoutMs: limits.databaseMs })
     const run = { request, edges, room, program: scanner.program, timeoutMs: limits.scanMs }
     const platforms: PlatformScan[] = []
     for (const platform of asked) platforms.push(await scanPlatform(platform, run))
     const rule = { severities: gate.severities, ignoreUnfixed: gate.ignoreUnfixed }
-    return { scanner: `trivy ${scanner.version}`, database, asked, platforms, rule }
+    return { scanner, database, asked, platforms, rule }
   } finally {
     await closeWorkroom(room).catch((error: unknown) =>
       edges.reporter.debug(`the scanner's folder stays: ${String(error)}`),

@@ -1,0 +1,29 @@
+import { prepareScanner, type Scanner } from '../scan/scanner.ts'
+import type { Run } from './run.ts'
+
+/**
+ * Finds the scanner, or fetches it, while something else goes on; `undefined` when nothing is to be scanned. When there
+ * is none to be had, `run.over` is aborted with the reason: nobody may use what is being built.
+ */
+export function beginScanner(run: Run): Promise<Scanner> | undefined {
+  const { request, environment, edges, over } = run
+  if (request.gate.scan === 'off') return undefined
+  const { system, toolCache } = environment
+  const signal = AbortSignal.any([edges.clock.signal, over.signal])
+  const scanner = run.phase('scanner', async (say) => {
+    const found = await prepareScanner({ trivy: request.gate.trivy, system, toolCache, signal }, edges)
+    say(`trivy ${found.version} from ${found.from}, sha256 ${found.sha256}`)
+    return found
+  })
+  scanner.catch((why: unknown) => over.abort(why))
+  return scanner
+}
+
+/** What `work` brings. Should there be no scanner first, that is the reason why it was stopped. */
+export async function unlessOver<T>({ over }: Run, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw over.signal.aborted ? over.signal.reason : error
+  }
+}
