@@ -65,7 +65,7 @@ function edgesThatListen(notices: string[], asking: Asking): Edges {
     history: { compare: nowhere, head: nowhere, ...asking },
     exec: nowhere,
     scratch: { directory: '/nowhere', undoLater: nothing },
-    stores: { remote: nowhere, layout: nowhere },
+    stores: { remote: nowhere, layout: nowhere, download: nowhere },
     docker: nowhere,
   }
 }

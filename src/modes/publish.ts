@@ -19,7 +19,7 @@ import { type Cargo, obtain, openGiven } from './obtain.ts'
 import { learnOccasion } from './occasion.ts'
 import { planned, unchanged } from './outcomes.ts'
 import { fail, type Run, type Say } from './run.ts'
-import { beginScanner, unlessOver } from './scanner.ts'
+import { beginScanner, beside } from './scanner.ts'
 
 /**
  * Publishes an image: looks before anything slow, builds once, scans those bytes, brings them everywhere, moves the
@@ -48,7 +48,7 @@ async function story(run: Run): Promise<void> {
 
   // Found or fetched while the image is built.
   const scanner = beginScanner(run)
-  const cargo = await unlessOver(run, obtain(run, plan, given))
+  const cargo = await beside(run, scanner, obtain(run, plan, given))
   const { image } = cargo
   // Asked while this machine reads and scans; trouble shows when it matters.
   const ahead = lookAhead(image, plan.push.push ? unfinished(run, plan) : [])

@@ -19,11 +19,14 @@ export function beginScanner(run: Run): Promise<Scanner> | undefined {
   return scanner
 }
 
-/** What `work` brings. Should there be no scanner first, that is the reason why it was stopped. */
-export async function unlessOver<T>({ over }: Run, work: Promise<T>): Promise<T> {
+/** What `work` brings. Of it and the scanner, the one that failed first says why, and neither goes on without the other. */
+export async function beside<T>({ over }: Run, scanner: Promise<unknown> | undefined, work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    throw over.signal.aborted ? over.signal.reason : error
+    // Only the first reason counts.
+    over.abort(error)
+    await scanner?.catch(() => undefined)
+    throw over.signal.reason
   }
 }
