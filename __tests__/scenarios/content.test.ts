@@ -45,7 +45,8 @@ describe('a layout is CONTENT_INVALID', () => {
     const end = await on.step({ inputs: { ...TRIVY, images: `${one.host}/acme/api`, layout: 'layout' } })
     expect(expectRed(end, 'CONTENT_INVALID')).toContain(says)
     expect(one.writes()).toEqual([])
-    expect(await on.calls()).toEqual([])
+    // The scanner is looked for meanwhile, and gets to see nothing.
+    expect((await on.calls()).map(({ args }) => args[0])).not.toContain('image')
   })
 
   test('with several unrelated images in it', async () => {

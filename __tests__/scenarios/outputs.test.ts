@@ -71,7 +71,7 @@ test('an input that is empty means its default', async () => {
   await layout(on)
   await fakeTrivy(on)
   const empty = Object.fromEntries(INPUTS.map(({ name }) => [name, '']))
-  const end = await on.step({ inputs: { ...TRIVY, ...empty, images: `${one.host}/acme/api`, layout: 'layout' } })
+  const end = await on.step({ inputs: { ...empty, ...TRIVY, images: `${one.host}/acme/api`, layout: 'layout' } })
   expectGreen(end)
   expect(end.main.outputs['scan-result']).toBe('clean')
 })

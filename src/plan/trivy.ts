@@ -29,8 +29,8 @@ const ASSETS: Readonly<Record<System, string>> = {
 export type Archives = Readonly<Record<string, Readonly<Partial<Record<System, string>>>>>
 
 /**
- * Each entry is what at least three independent public records say, and none of weight denies; where from stands in
- * `docs/decisions/0013-the-scanner.md`. Releases before 0.69.2 were taken down by their makers after the theft of March 2026.
+ * Each entry is what at least three independent public records say, and none of weight denies; which ones stands in
+ * `docs/decisions/0014-the-scanner.md`. Releases before 0.69.2 were taken down after an attack on their repository.
  */
 export const ARCHIVES: Archives = {
   '0.75.0': {
@@ -60,6 +60,18 @@ export const ARCHIVES: Archives = {
   '0.71.2': {
     'linux/amd64': '0510e71e2fd39bf863856d499c8dc19feb4e7336546394c502a8f5cc7ab27460',
     'linux/arm64': 'fe1c7106e15a5365d485b098a8c338f91e3b7ba71cb0e4963b98a3a098763cfc',
+    'darwin/amd64': 'c27bcf4ddd281aecb7267eb5df804ec49ac0f8fa23fe018d33932e17f30a38bf',
+    'darwin/arm64': 'a9f585cad53542a54ef286b5fa4199d081e5a061f8894635bdf3ce2608ece7a9',
+  },
+  '0.71.1': {
+    'linux/amd64': '3cbae37cd440cd8676e5ce9207fe460b5641c7579a17e9d00f8894928c41a88d',
+    'linux/arm64': 'a7daaee66817d67a4963e8f9ddf15f5238ee021b55d3cd8695b1b7801afd34a7',
+  },
+  '0.71.0': {
+    'linux/amd64': '30a3d22b23f88c233f1658f562fb477cae3b3e8b4761109d515b7698daf85814',
+    'linux/arm64': '2561be394a3199c911f82fced606cbc05e1cb23eb6ce1da6935540adb76f4252',
+    'darwin/amd64': '4558afb13d017615ca85011901caab78b4f09196e320b05a56c9fdc5615a1428',
+    'darwin/arm64': '95d4e896b120816edd0995a2df8adca26a8621b7bf62036a89b1d54a7b718a74',
   },
   '0.70.0': {
     'linux/amd64': '8b4376d5d6befe5c24d503f10ff136d9e0c49f9127a4279fd110b727929a5aa9',
@@ -76,6 +88,8 @@ export const ARCHIVES: Archives = {
   '0.69.2': {
     'linux/amd64': 'affa59a1e37d86e4b8ab2cd02f0ab2e63d22f1bf9cf6a7aa326c884e25e26ce3',
     'linux/arm64': 'c73b97699c317b0d25532b3f188564b4e29d13d5472ce6f8eb078082546a6481',
+    'darwin/amd64': '41f6eac3ebe3a00448a16f08038b55ce769fe2d5128cb0d64bdf282cdad4831a',
+    'darwin/arm64': '320c0e6af90b5733b9326da0834240e944c6f44091e50019abdf584237ff4d0c',
   },
 }
 
