@@ -20,7 +20,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   'access.ts': [],
   // The steps. None of build, scan, registry and survey knows another one.
   content: ['error.ts', 'image', 'type tags', 'plain-text.ts'],
-  net: ['type access.ts', 'error.ts', 'image'],
+  net: ['type access.ts', 'type edges.ts', 'error.ts', 'image'],
   registry: ['type access.ts', 'content', 'type edges.ts', 'error.ts', 'image', 'net', 'plain-text.ts'],
   history: ['type edges.ts', 'error.ts', 'image', 'net', 'plain-text.ts'],
   survey: ['type edges.ts', 'error.ts'],
@@ -72,7 +72,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'dockerfile-ast': ['build'],
   'fastest-levenshtein': ['action'],
   semver: ['tags'],
-  'tar-stream': ['content'],
+  'tar-stream': ['content', 'scan'],
   undici: ['net'],
   yaml: ['action'],
 }

@@ -76,7 +76,7 @@ export type Scratch = {
 
 export type Undo = { readonly kind: 'builder'; readonly name: string; readonly env: Variables }
 
-/** Where images are. */
+/** Where images are, and files of the web. */
 export type Stores = {
   /**
    * A repository of a registry, for reading or for writing: that decides which login and which rights are asked for.
@@ -85,6 +85,31 @@ export type Stores = {
   remote(repository: Repository, use: 'pull' | 'push'): Remote
   /** A finished OCI layout: a directory or a tar. Throws `SOURCE_MISSING` or `CONTENT_INVALID`. */
   layout(path: string): Promise<Layout>
+  /**
+   * Fetches a file of the web, with repetitions. Throws `REGISTRY_UNREACHABLE`, `TLS_FAILED`, `CONTENT_INVALID` (too large),
+   * `DISK_FULL` or `CANCELLED`. Whether its bytes are the right ones is for the caller to say.
+   */
+  download(order: Download): Promise<Downloaded>
+}
+
+/** A file of the web that is to be fetched. */
+export type Download = {
+  readonly url: URL
+  /** the file that is written; the caller's own, private to us */
+  readonly path: string
+  /** the most that is taken, in bytes */
+  readonly limit: number
+  readonly signal: AbortSignal
+  /** bytes so far, and of the whole where the server says it */
+  readonly onProgress?: (bytes: number, total: number | undefined) => void
+}
+
+export type Downloaded = {
+  /** in hex */
+  readonly sha256: string
+  readonly size: number
+  /** the host that gave it, after redirects */
+  readonly from: string
 }
 
 /**

@@ -11,6 +11,7 @@ import type { Clock, Edges, Exec, History, Reporter, Scratch, Variables } from '
 import { type HistoryOptions, openHistory } from './history/history.ts'
 import { DOCKER_HUB } from './image/reference.ts'
 import { certificateFolders, readCertificateFolders } from './net/certificate-folders.ts'
+import { openDownloads } from './net/download.ts'
 import { hostSettings, joinSettings } from './net/host-settings.ts'
 import { type ProxySettings, readProxySettings, secretsOfProxies } from './net/proxy.ts'
 import type { Send } from './net/send.ts'
@@ -85,7 +86,7 @@ export async function openWorld(materials: Materials): Promise<World> {
     clock,
     exec,
     scratch,
-    stores: { remote, layout: (path) => layoutAt(path, scratch) },
+    stores: { remote, layout: (path) => layoutAt(path, scratch), download: downloadsOf(materials, wire.send) },
     history: historyOf(materials, wire.send),
     docker() {
       environment ??= loggedIn(materials, logins, docker)
@@ -107,6 +108,11 @@ async function settled(login: Login & { readonly useGiven: boolean }, docker: Do
 function historyOf({ project, exec, signal, clock, reporter }: Materials, wire: Send): History {
   const { now, sleep } = clock
   return openHistory({ ...project, exec, wire, signal, now, sleep, random: Math.random, debug: reporter.debug })
+}
+
+function downloadsOf({ retries, clock, reporter }: Materials, wire: Send): Edges['stores']['download'] {
+  const { now, sleep } = clock
+  return openDownloads({ wire, retries, now, sleep, random: Math.random, debug: reporter.debug })
 }
 
 function userLogins({ variables, exec, mask }: Materials): DockerLogins {

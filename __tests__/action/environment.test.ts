@@ -24,6 +24,8 @@ test('plain node has an environment too', async () => {
     about: { title: '', description: '', url: '', license: '' },
     machine: expect.stringMatching(/^linux\/(?:amd64|arm64)$/),
     committed: '',
+    system: expect.stringMatching(/^(?:linux|darwin)\/(?:amd64|arm64)$/),
+    toolCache: '',
     workspace: '/somewhere',
     searchPath: '',
     reportDirectory: tmpdir(),
@@ -48,6 +50,7 @@ test('a push tells branch, commit and repository', async () => {
       GITHUB_ACTOR: 'octocat',
       GITHUB_WORKSPACE: '/checkout',
       RUNNER_TEMP: '/temp',
+      RUNNER_TOOL_CACHE: '/tools',
       PATH: '/bin',
     },
   )
@@ -65,10 +68,16 @@ test('a push tells branch, commit and repository', async () => {
     about: { title: 'api', description: 'An API', url: 'https://github.com/acme/api', license: 'MIT' },
     machine: expect.stringMatching(/^linux\/(?:amd64|arm64)$/),
     committed: '2026-11-21T02:00:00.000Z',
+    system: expect.stringMatching(/^(?:linux|darwin)\/(?:amd64|arm64)$/),
+    toolCache: '/tools',
     workspace: '/checkout',
     searchPath: '/bin',
     reportDirectory: '/temp',
   })
+})
+
+test('a tool cache that is not absolute is none: the workspace is not to be trusted with tools', async () => {
+  expect((await read({}, { RUNNER_TOOL_CACHE: 'tools' })).toolCache).toBe('')
 })
 
 test('a licence that GitHub does not know is none, a time that is none neither', async () => {

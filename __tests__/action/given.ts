@@ -43,6 +43,8 @@ export function environment(change: Partial<Environment> = {}): Environment {
     about: { title: 'api', description: '', url: '', license: '' },
     committed: '',
     machine: 'linux/amd64',
+    system: 'linux/amd64',
+    toolCache: '',
     workspace: folderWith({ Dockerfile: 'FROM scratch\n' }),
     searchPath: '',
     reportDirectory: tmpdir(),

@@ -102,6 +102,14 @@ describe('mistakes', () => {
       '“linux/arm64” is not built: `platforms` gives linux/amd64',
     ],
     ['a severity', { severity: 'HIGH,CRITCAL' }, 'did you mean `CRITICAL`?'],
+    ['a Trivy of no version', { 'trivy-version': 'latest' }, '`trivy-version`: “latest” is neither a version such as'],
+    ['a hash that is none', { 'trivy-version': 'v0.76.0@sha256:abc' }, 'nor one with the hash of its archive'],
+    ['two scanners', { 'trivy-path': '/t', 'trivy-version': 'v0.73.0' }, '`trivy-version`: it is about a release'],
+    [
+      'a scanner and an archive',
+      { 'trivy-path': '/t', 'trivy-archive': 'a' },
+      '`trivy-archive`: it is about a release',
+    ],
     ['a platform', { platforms: 'linux/amd64,linux arm64' }, 'not a platform'],
     ['a platform twice', { platforms: 'linux/amd64\nlinux/amd64' }, '`platforms`, line 2: linux/amd64 is there twice'],
     ['a build argument', { 'build-args': 'A=1\n=2' }, '`build-args`, line 2'],
@@ -356,6 +364,34 @@ describe('builds', () => {
       [[{ level: 'index' }, { level: 'manifest-descriptor', platform: 'linux/arm64/v8' }], 'd={{branch}}'],
       [[], 'org.example/e=f:g'],
     ])
+  })
+
+  test('the scanner: the pinned release, another one, a file of it, or a program', async () => {
+    const { workspace } = environment()
+    const trivy = async (inputs: With) =>
+      (await readInputs(withInputs({ ...IMAGE, ...inputs }), environment({ workspace }))).request.gate.trivy
+    const pinned = { kind: 'release', version: '0.74.0', archive: '' }
+    expect(await trivy({})).toEqual(pinned)
+    expect(await trivy({ 'trivy-version': '0.73.0' })).toEqual({ ...pinned, version: '0.73.0' })
+    const sha256 = 'ab'.repeat(32)
+    const named = `v0.99.0@sha256:${sha256}`
+    expect(await trivy({ 'trivy-version': named })).toEqual({ ...pinned, version: '0.99.0', sha256 })
+    const archive = join(workspace, 'tools/trivy.tar.gz')
+    expect(await trivy({ 'trivy-archive': 'tools/trivy.tar.gz' })).toEqual({ ...pinned, archive })
+    expect(await trivy({ 'trivy-path': './trivy' })).toEqual({ kind: 'program', path: join(workspace, 'trivy') })
+  })
+
+  test.each([
+    ['v0.69.4', 'steals credentials (GHSA-69fq-xp46-6x23)'],
+    ['0.69.6', 'steals credentials'],
+    [`v0.69.5@sha256:${'ab'.repeat(32)}`, 'steals credentials'],
+    ['v0.76.0', 'its hash has to be named'],
+    [`v0.74.0@sha256:${'ab'.repeat(32)}`, 'no archive of Trivy 0.74.0 has the sha256'],
+  ])('no scanner %s that must not be run, with a code of its own', async (version, says) => {
+    const error = expect.objectContaining({ code: 'TOOL_UNVERIFIED', message: expect.stringContaining(says) })
+    await expect(read({ 'trivy-version': version })).rejects.toEqual(error)
+    const mixed = expect.objectContaining({ code: 'INPUT_INVALID', message: expect.stringContaining(says) })
+    await expect(read({ 'trivy-version': version, push: 'maybe' })).rejects.toEqual(mixed)
   })
 
   test('the levels of annotations as metadata-action’s switch has them', async () => {

@@ -68,7 +68,7 @@ describe('what the event does not tell', () => {
     const about = { ...names, defaultBranch: 'main' }
     const asking = knowing({ facts: async () => about })
     const { order } = await orderedBuild({ environment: { ...EVENT, defaultBranch: '' }, asking })
-    expect(asking.asked).toEqual(['facts'])
+    expect(new Set(asking.asked)).toEqual(new Set(['facts']))
     expect(order.labels).toMatchObject({ [key('description')]: 'An API', [key('licenses')]: 'MIT' })
   })
 
@@ -141,5 +141,22 @@ describe('build arguments', () => {
       await hash({ environment: { ...given.environment, subject: { ref: 'refs/heads/dev', sha: '', baseRef: '' } } }),
     ).not.toBe(await hash({}))
     expect(await hash({ inputs: { ...remote, target: 'x' } })).not.toBe(await hash({}))
+  })
+})
+
+describe('expressions', () => {
+  test('know the default branch from the repository where the event does not tell it', async () => {
+    const names = { title: 'api', description: '', url: '', license: '' }
+    const asking = knowing({ facts: async () => ({ ...names, defaultBranch: 'main' }) })
+    const inputs = { labels: 'default={{is_default_branch}}' }
+    const { order } = await orderedBuild({ inputs, environment: { ...EVENT, defaultBranch: '' }, asking })
+    expect(order.labels['default']).toBe('true')
+  })
+
+  test('know the date of the commit from the history where a name tells it', async () => {
+    const asking = knowing({ committed: async () => new Date('2026-11-19T08:00:00Z') })
+    const inputs = { tags: "type=raw,value={{commit_date 'YYYYMMDD'}}" }
+    const { order } = await orderedBuild({ inputs, environment: { committed: '' }, asking })
+    expect(order.labels[key('created')]).toBe('2026-11-19T08:00:00.000Z')
   })
 })

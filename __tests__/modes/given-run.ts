@@ -2,6 +2,7 @@ import { readInputs } from '../../src/action/inputs.ts'
 import type { Edges, History } from '../../src/edges.ts'
 import type { BuildOrder } from '../../src/modes/describe.ts'
 import { orderBuild } from '../../src/modes/describe.ts'
+import { learnOccasion } from '../../src/modes/occasion.ts'
 import { beginRun, type Run } from '../../src/modes/run.ts'
 import type { Environment } from '../../src/plan/environment.ts'
 import type { PublishRequest } from '../../src/plan/request.ts'
@@ -31,7 +32,8 @@ export async function orderedBuild(given: GivenRun): Promise<Ordered> {
   const { request } = await readInputs(variables, around)
   const { run, notices } = runOf(request, around, given.asking)
   if (request.origin.kind !== 'build') throw new Error('these inputs name a layout')
-  return { run, order: await orderBuild(run, request.origin, given.version ?? '1.2.3'), notices }
+  const named = { names: { version: given.version ?? '1.2.3' }, occasion: await learnOccasion(run) }
+  return { run, order: await orderBuild(run, request.origin, named), notices }
 }
 
 const NOBODY: Asking = { facts: async () => undefined, committed: async () => undefined }
@@ -63,7 +65,7 @@ function edgesThatListen(notices: string[], asking: Asking): Edges {
     history: { compare: nowhere, head: nowhere, ...asking },
     exec: nowhere,
     scratch: { directory: '/nowhere', undoLater: nothing },
-    stores: { remote: nowhere, layout: nowhere },
+    stores: { remote: nowhere, layout: nowhere, download: nowhere },
     docker: nowhere,
   }
 }

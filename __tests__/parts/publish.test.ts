@@ -157,10 +157,22 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
     expect(asked.map(methods)).toEqual([['HEAD'], ['HEAD']])
   })
 
-  test('writes nothing when the same sources are built again', async () => {
+  test('builds nothing and writes nothing when the run is repeated', async () => {
     const machine = await machineWith(engine)
     await application(machine)
     const { result, asked } = await askedDuring([two, three], async () => machine.publish(await build('acme/app')))
+    expectGreen(result)
+    expect(result.main.report).toMatchObject({ result: 'unchanged', digest: first.main.outputs['digest'] })
+    expect(result.main.report?.phases.map(({ name }) => name)).toEqual(['check'])
+    expect(asked.flat().filter(isWrite)).toEqual([])
+  })
+
+  test('writes nothing when the same sources are built again', async () => {
+    const machine = await machineWith(engine)
+    await application(machine)
+    const { result, asked } = await askedDuring([two, three], async () =>
+      machine.publish({ ...(await build('acme/app')), 'existing-tag': 'overwrite' }),
+    )
     expectGreen(result)
     expect(result.main.log.text).toContain(`exporting manifest list ${first.main.outputs['digest']}`)
     const nothing = { blobs: 0, bytes: 0 }
@@ -176,7 +188,7 @@ describe.skipIf(!ready)('publishing to two real registries with a real engine', 
     await application(machine)
     await application(machine, { 'app-arm64': 'changed\n' })
     const { result, asked } = await askedDuring([two, three], async () =>
-      machine.publish({ ...(await build('acme/app')), tags: 'changed' }),
+      machine.publish({ ...(await build('acme/app')), tags: 'changed', version: '1.4.2', flavor: 'latest=false' }),
     )
     expectGreen(result)
     const { digest = '', digests = '{}' } = result.main.outputs

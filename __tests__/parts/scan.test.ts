@@ -15,13 +15,13 @@ import { blobPath, type SampleLayout, type SamplePlatform, writeSampleLayout } f
 import { putDatabase, readDatabase } from '../support/trivy-database.ts'
 
 const ready = await need(['trivy', 'trivy-db'])
+const program = ready ? await requirePart('trivy') : ''
+const scanner = { program, version: '0.74.0', from: 'trivy-path', sha256: '' }
 
 describe.skipIf(!ready)('a scan with the real Trivy', () => {
   let registry: InProcessRegistry
-  let trivyPath: string
 
   beforeAll(async () => {
-    trivyPath = await requirePart('trivy')
     registry = await startRegistry()
     putDatabase(registry, await readDatabase(DATABASE_DATE))
   })
@@ -29,7 +29,6 @@ describe.skipIf(!ready)('a scan with the real Trivy', () => {
 
   const gate = (changes: Partial<Gate> = {}): Gate => ({
     ...GATE,
-    trivyPath,
     databases: [`${registry.host}/trivy-db`],
     ...changes,
   })
@@ -41,7 +40,6 @@ describe.skipIf(!ready)('a scan with the real Trivy', () => {
   test('passes a clean image, and knows how old the database is', async () => {
     const { scan, layout, edges } = await scanOf([sample('clean', 'linux/amd64'), sample('clean', 'linux/arm64')])
     expect(judge(layout.root, scan, gate())).toMatchObject({ pass: true, image: { decision: 'passed' } })
-    expect(scan.scanner).toMatch(/^trivy 0\.74\./)
     expect(scan.database).toMatchObject({ source: `${registry.host}/trivy-db:2`, ageHours: 2 })
     expect(edges.commands.every((command) => Object.keys(command.env).join() === 'HOME,TMPDIR')).toBe(true)
   })
@@ -193,7 +191,7 @@ async function scanLayout(layout: SampleLayout, gate: Gate, limits?: ScanRequest
 }
 
 function requestFor(layout: SampleLayout, gate: Gate): ScanRequest {
-  return { layoutDirectory: layout.directory, platforms: layout.platforms, gate, workspace: '/', searchPath: '' }
+  return { layoutDirectory: layout.directory, platforms: layout.platforms, gate, scanner }
 }
 
 const DATABASE_DATE = new Date('2026-11-20T06:00:00Z')

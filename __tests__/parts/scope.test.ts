@@ -34,15 +34,10 @@ describe.skipIf(!ready)('what the real Trivy looks at', () => {
   async function look(platforms: readonly SamplePlatform[], scope: Partial<Scope> = {}, change: Partial<Gate> = {}) {
     const layout = await writeSampleLayout(await temporary(), { platforms })
     const databases = [database.repository]
-    const gate: Gate = { ...GATE, trivyPath, databases, ...change, scope: { ...SCOPE, ...scope } }
+    const gate: Gate = { ...GATE, databases, ...change, scope: { ...SCOPE, ...scope } }
     const edges = await world()
-    const request = {
-      layoutDirectory: layout.directory,
-      platforms: layout.platforms,
-      gate,
-      workspace: '/',
-      searchPath: '',
-    }
+    const scanner = { program: trivyPath, version: '0.74.0', from: 'trivy-path', sha256: '' }
+    const request = { layoutDirectory: layout.directory, platforms: layout.platforms, gate, scanner }
     const scan = await scanImage(request, edges)
     const verdict = judge(layout.root, scan, gate)
     return { scan, verdict, report: scanReport(scan, verdict), edges }

@@ -26,6 +26,8 @@ const ENVIRONMENT: Environment = {
   machine: '',
   workspace: '/workspace',
   searchPath: '/bin',
+  system: 'linux/amd64',
+  toolCache: '',
   reportDirectory: '/reports',
 }
 const REQUEST: PublishRequest = {

@@ -60,6 +60,8 @@ export const PUBLISHED: Report = {
     findings: [],
     database: { source: 'ghcr.io/aquasecurity/trivy-db:2', updated: '2026-11-21T00:10:00Z', ageHours: 3 },
     scanner: 'trivy 0.74.0',
+    scannerFrom: 'release-assets.githubusercontent.com',
+    scannerSha256: '2ae6fe3ee734b7fdf11335663e18c75ea12dccc76062f09f164a3b0f8be4371a',
   },
   rateLimits: [
     {

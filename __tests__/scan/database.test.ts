@@ -7,7 +7,7 @@ import { type FakeTrivy, failure, fakeTrivy, type World, world } from './world.t
 async function fetchFrom(repositories: readonly string[], fake: FakeTrivy = {}, signal?: AbortSignal) {
   const edges = await world(signal === undefined ? {} : { signal })
   const room = await openWorkroom(edges.scratch)
-  const scanner = { program: join(await fakeTrivy(fake), 'trivy'), version: '0.74.0' }
+  const scanner = { program: join(await fakeTrivy(fake), 'trivy') }
   const database = fetchDatabase(scanner, repositories, room, { ...edges, timeoutMs: 1500 })
   return { database, edges, asked: () => askedOf(edges) }
 }

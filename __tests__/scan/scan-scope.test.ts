@@ -6,7 +6,7 @@ import { settingsFile } from '../../src/scan/settings.ts'
 import { scanCommand } from '../../src/scan/trivy.ts'
 import { writeSampleLayout } from '../support/sample-layout.ts'
 import { sample } from './samples.ts'
-import { answers, failure, fakeTrivy, GATE, SCOPE, temporary, world } from './world.ts'
+import { answers, failure, fakeTrivy, GATE, SCOPE, scannerIn, temporary, world } from './world.ts'
 
 const ROOM = {
   directory: '/t',
@@ -72,9 +72,9 @@ describe('exceptions that hold', () => {
   const scanWith = async (body: string) => {
     const layout = await writeSampleLayout(await temporary(), { platforms: [sample('clean')] })
     const gate = { ...GATE, scope: { ...SCOPE, exceptions: [known] } }
-    const searchPath = await fakeTrivy({ scan: body })
+    const scanner = scannerIn(await fakeTrivy({ scan: body }))
     const { directory: layoutDirectory, platforms } = layout
-    return scanImage({ layoutDirectory, platforms, gate, workspace: '/', searchPath }, await world())
+    return scanImage({ layoutDirectory, platforms, gate, scanner }, await world())
   }
   const finding = { VulnerabilityID: 'CVE-1', PkgName: 'p', Severity: 'HIGH' }
   const modified = (more: object) => [{ Target: 't', ExperimentalModifiedFindings: [{ Status: 'ignored', ...more }] }]

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { type ScanRequest, scanImage } from '../../src/scan/scan.ts'
 import { type SampleLayout, writeSampleLayout } from '../support/sample-layout.ts'
 import { sample } from './samples.ts'
-import { answers, type FakeTrivy, failure, fakeTrivy, GATE, temporary, type World, world } from './world.ts'
+import { answers, type FakeTrivy, failure, fakeTrivy, GATE, scannerIn, temporary, type World, world } from './world.ts'
 
 const CVE = { VulnerabilityID: 'CVE-1', PkgName: 'p', InstalledVersion: '1', Severity: 'HIGH', Status: 'fixed' }
 const FOUND = [{ Target: 't', Class: 'os-pkgs', Vulnerabilities: [CVE] }]
@@ -13,18 +13,17 @@ type Changes = Partial<ScanRequest> & { readonly world?: World }
 
 async function scanWith(fake: FakeTrivy, changes: Changes = {}) {
   const layout = await twoPlatforms()
-  const searchPath = await fakeTrivy(fake)
+  const scanner = scannerIn(await fakeTrivy(fake))
   const edges = changes.world ?? (await world())
   const limits = { databaseMs: 20_000, scanMs: 20_000 }
   const request = {
     layoutDirectory: layout.directory,
     platforms: layout.platforms,
     gate: GATE,
-    workspace: '/',
-    searchPath,
+    scanner,
     limits,
   }
-  return { scan: scanImage({ ...request, ...changes }, edges), edges, layout, searchPath }
+  return { scan: scanImage({ ...request, ...changes }, edges), edges, layout }
 }
 
 async function twoPlatforms(): Promise<SampleLayout> {
@@ -41,7 +40,7 @@ describe('scanImage', () => {
   test('scans each platform by itself and tells what was found where', async () => {
     const { scan, edges, layout } = await scanWith({ scan: second(answers(FOUND, 10)) })
     expect(await scan).toMatchObject({
-      scanner: 'trivy 0.74.0',
+      scanner: { version: '0.74.0', from: 'trivy-path' },
       database: { source: '127.0.0.1:1/db:2', ageHours: 3 },
       asked: layout.platforms,
       platforms: [
@@ -141,9 +140,9 @@ describe('scanImage takes for broken, never for clean', () => {
     expect((await failure((await scanWith({}, { platforms: [] })).scan)).code).toBe('SCAN_BROKEN')
   })
 
-  test('a machine without scanner, with the hint how to get one', async () => {
-    const { scan } = await scanWith({}, { searchPath: '/not/there' })
-    expect(await failure(scan)).toMatchObject({ code: 'SCAN_BROKEN', hint: expect.stringContaining('Install Trivy') })
+  test('a scanner that is gone, with the hint how to get one', async () => {
+    const { scan } = await scanWith({}, { scanner: scannerIn('/not/there') })
+    expect(await failure(scan)).toMatchObject({ code: 'SCAN_BROKEN', hint: expect.stringContaining('`trivy-path`') })
   })
 })
 

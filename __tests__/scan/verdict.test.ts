@@ -11,6 +11,7 @@ import { judge, type Refusal, refusalError } from '../../src/scan/verdict.ts'
 import { GATE, SCOPE } from './world.ts'
 
 const ROOT: Descriptor = { mediaType: MEDIA_TYPE.ociIndex, digest: digestOf('root'), size: 1 }
+const SCANNER = { program: '/bin/trivy', version: '0.74.0', from: 'trivy-path', sha256: 'a'.repeat(64) }
 const DATABASE = { source: 'ghcr.io/acme/db:2', updated: '2026-11-21T08:30:00.000Z', ageHours: 3 }
 
 function cve(id: string, changes: Partial<Finding> = {}): Finding {
@@ -42,7 +43,7 @@ function scanOf(findings: Readonly<Record<string, readonly Finding[]>>, rule: Pa
   }))
   const { severities, ignoreUnfixed, scope } = { ...GATE, ...rule }
   const [done, kept] = [Object.keys(findings).map(asked), { severities, ignoreUnfixed, scope }]
-  return { scanner: 'trivy 0.74.0', database: DATABASE, asked: done, platforms, rule: kept, expired: [] }
+  return { scanner: SCANNER, database: DATABASE, asked: done, platforms, rule: kept, expired: [] }
 }
 
 function refusalOf(scan: Scan, gate: Gate = GATE): Refusal {

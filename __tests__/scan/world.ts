@@ -7,6 +7,7 @@ import type { Command, Ended, Exec } from '../../src/edges.ts'
 import { asLadingError, type LadingError } from '../../src/error.ts'
 import type { Gate, Scope } from '../../src/plan/request.ts'
 import type { ScanEdges } from '../../src/scan/scan.ts'
+import type { Scanner } from '../../src/scan/scanner.ts'
 
 export const SCOPE: Scope = {
   scanners: { vuln: 'gate', secret: 'gate' },
@@ -22,8 +23,13 @@ export const GATE: Gate = {
   severities: ['HIGH', 'CRITICAL'],
   ignoreUnfixed: false,
   scope: SCOPE,
-  trivyPath: '',
+  trivy: { kind: 'program', path: '/not/there' },
   databases: ['127.0.0.1:1/db'],
+}
+
+/** The scanner in a folder, as if somebody had named it. */
+export function scannerIn(directory: string): Scanner {
+  return { program: join(directory, 'trivy'), version: '0.74.0', from: 'trivy-path', sha256: 'a'.repeat(64) }
 }
 
 /** A folder of the test alone. */

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { FakeDocker } from './programs.ts'
-import { fakeDocker, fakeTrivy, finding, vulnerability } from './programs.ts'
+import { fakeDocker, fakeTrivy, finding, TRIVY, vulnerability } from './programs.ts'
 import { expectGreen, expectRed, layout, registry, runner, shown } from './stage.ts'
 
 async function built(fake: FakeDocker | undefined, more: Readonly<Record<string, string>> = {}) {
@@ -12,7 +12,7 @@ async function built(fake: FakeDocker | undefined, more: Readonly<Record<string,
   await fakeTrivy(on)
   if (fake !== undefined) await fakeDocker(on, fake)
   await writeFile(join(on.workspace, 'Dockerfile'), 'FROM scratch\nCOPY . /\n')
-  const end = await on.step({ inputs: { images: `${one.host}/acme/api`, ...more } })
+  const end = await on.step({ inputs: { ...TRIVY, images: `${one.host}/acme/api`, ...more } })
   return { on, one, image, end }
 }
 
@@ -128,7 +128,7 @@ describe('a build', () => {
     await fakeDocker(on)
     await fakeTrivy(on, { scan: finding(vulnerability()) })
     await writeFile(join(on.workspace, 'Dockerfile'), 'FROM scratch\n')
-    expectRed(await on.step({ inputs: { images: `${one.host}/acme/api` } }), 'SCAN_FINDINGS')
+    expectRed(await on.step({ inputs: { ...TRIVY, images: `${one.host}/acme/api` } }), 'SCAN_FINDINGS')
     expect(one.writes()).toEqual([])
   })
 })

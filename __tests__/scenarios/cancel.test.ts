@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { Fault } from '../support/registry/fault.ts'
 import type { InProcessRegistry } from '../support/registry/server.ts'
 import { writeFiles } from '../support/runner/files.ts'
-import { fakeDocker, fakeTrivy } from './programs.ts'
+import { fakeDocker, fakeTrivy, TRIVY } from './programs.ts'
 import { expectGreen, expectRed, guardedRegistry, layout, registry, runner, shown, tagsOf, unscanned } from './stage.ts'
 
 const FOR_EVER = 60_000
@@ -116,7 +116,7 @@ describe('a cancel ends the programs', () => {
     await fakeDocker(on, part === 'build' ? { build: endless(record) } : {})
     await fakeTrivy(on, part === 'scan' ? { scan: endless(record) } : {})
     const end = await on.step({
-      inputs: { images: `${one.host}/acme/api` },
+      inputs: { ...TRIVY, images: `${one.host}/acme/api` },
       cancelWhen: (log) => log.includes('RUN make'),
     })
     expect(end.main.signals).toEqual(['SIGINT'])
@@ -144,8 +144,9 @@ describe('a cancel ends the programs', () => {
     await writeFile(join(on.workspace, 'Dockerfile'), 'FROM scratch\n')
     const create = `console.error('#1 booting RUN make'); setInterval(() => {}, 1000)`
     await fakeDocker(on, { create, info: `console.log('[["Backing Filesystem","extfs"]]')` })
+    await fakeTrivy(on)
     const end = await on.step({
-      inputs: { images: `${one.host}/acme/api` },
+      inputs: { ...TRIVY, images: `${one.host}/acme/api` },
       cancelWhen: (log) => log.includes('RUN make'),
     })
     expectRed(end, 'CANCELLED')

@@ -5,7 +5,7 @@ import { recognised } from '../action/runner-rules.ts'
 import { structureOf } from '../report/structure.ts'
 import { withoutMasks } from '../support/runner/log.ts'
 import type { StepEnd } from '../support/runner.ts'
-import { fakeDocker, fakeTrivy, finding, vulnerability } from './programs.ts'
+import { fakeDocker, fakeTrivy, finding, TRIVY, vulnerability } from './programs.ts'
 import { expectGreen, expectRed, layout, registry, runner, twoPlatforms, unscanned } from './stage.ts'
 
 // What a runner listens to, old forms included.
@@ -74,7 +74,8 @@ describe('text of strangers stays text', () => {
     await writeFile(join(on.workspace, 'Dockerfile'), 'FROM scratch\n')
     const build = `console.log(${JSON.stringify(EVIL)}); console.error('#1 ' + ${JSON.stringify(EVIL)}); process.exit(1)`
     await fakeDocker(on, { build })
-    const end = await on.step({ inputs: { images: `${one.host}/acme/api` } })
+    await fakeTrivy(on)
+    const end = await on.step({ inputs: { ...TRIVY, images: `${one.host}/acme/api` } })
     expectRed(end, 'BUILD_FAILED')
     // The notice: no event of these runs tells when the commit was made.
     expectUnharmed(end, ['notice', 'error'])
@@ -86,7 +87,7 @@ describe('text of strangers stays text', () => {
     await layout(on)
     const words = { VulnerabilityID: `CVE-1 ${EVIL}`, PkgName: `musl ${EVIL}`, Title: EVIL, InstalledVersion: EVIL }
     await fakeTrivy(on, { scan: finding(vulnerability({ ...words, PrimaryURL: `https://evil.example/${EVIL}` })) })
-    const inputs = { images: `${one.host}/acme/api`, layout: 'layout' }
+    const inputs = { ...TRIVY, images: `${one.host}/acme/api`, layout: 'layout' }
     const refused = await on.step({ inputs })
     expectRed(refused, 'SCAN_FINDINGS')
     expectUnharmed(refused, ['error'])
@@ -103,7 +104,7 @@ describe('text of strangers stays text', () => {
     const one = await registry()
     await layout(on)
     await fakeTrivy(on, { scan: `console.error(${JSON.stringify(EVIL)}); process.exit(1)` })
-    const end = await on.step({ inputs: { images: `${one.host}/acme/api`, layout: 'layout' } })
+    const end = await on.step({ inputs: { ...TRIVY, images: `${one.host}/acme/api`, layout: 'layout' } })
     expectRed(end, 'SCAN_BROKEN')
     expectUnharmed(end, ['error'])
   })
@@ -117,7 +118,7 @@ describe('text of strangers stays text', () => {
     await writeFile(join(on.workspace, 'Dockerfile'), 'FROM scratch\n')
     const repository = { name: EVIL, description: EVIL, html_url: EVIL, license: { spdx_id: EVIL } }
     const line = `"evil=${EVIL.replaceAll('"', '""')}"`
-    const inputs = { images: `${one.host}/acme/api`, labels: line, annotations: line }
+    const inputs = { ...TRIVY, images: `${one.host}/acme/api`, labels: line, annotations: line }
     const end = await on.step({ inputs, event: { payload: { repository } } })
     expectGreen(end)
     expectUnharmed(end, ['notice'])

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { INPUTS } from '../../src/action/input-table.ts'
 import { readLog } from '../support/runner/log.ts'
-import { fakeTrivy } from './programs.ts'
+import { fakeTrivy, TRIVY } from './programs.ts'
 import { expectGreen, layout, registry, runner, twoPlatforms } from './stage.ts'
 
 test('every output of action.yml is set, and they say what the report says', async () => {
@@ -11,7 +11,9 @@ test('every output of action.yml is set, and they say what the report says', asy
   const image = await layout(on, { ...twoPlatforms(), attestations: true })
   await fakeTrivy(on)
   const names = [`${one.host}/acme/api`, `${other.host}/acme/web`]
-  const end = await on.step({ inputs: { images: names.join('\n'), layout: 'layout', tags: 'version,latest' } })
+  const end = await on.step({
+    inputs: { ...TRIVY, images: names.join('\n'), layout: 'layout', tags: 'version,latest' },
+  })
   expectGreen(end)
   const { outputs, report } = end.main
   const { digest } = image.root
@@ -69,7 +71,7 @@ test('an input that is empty means its default', async () => {
   await layout(on)
   await fakeTrivy(on)
   const empty = Object.fromEntries(INPUTS.map(({ name }) => [name, '']))
-  const end = await on.step({ inputs: { ...empty, images: `${one.host}/acme/api`, layout: 'layout' } })
+  const end = await on.step({ inputs: { ...empty, ...TRIVY, images: `${one.host}/acme/api`, layout: 'layout' } })
   expectGreen(end)
   expect(end.main.outputs['scan-result']).toBe('clean')
 })

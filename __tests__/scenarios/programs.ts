@@ -28,7 +28,10 @@ const HELPERS = `
     process.exitCode = code
   }`
 
-/** A `trivy` on PATH; by default it finds nothing. */
+/** The input that names the fake scanner: PATH alone makes nobody a scanner. */
+export const TRIVY = { 'trivy-path': '../bin/trivy' } as const
+
+/** A `trivy` in the folder that is on PATH; by default it finds nothing. */
 export function fakeTrivy(on: Runner, fake: FakeTrivy = {}): Promise<void> {
   return on.program(
     'trivy',

@@ -5,7 +5,7 @@ import { digestOf } from '../../src/image/digest.ts'
 import type { InProcessRegistry } from '../support/registry/server.ts'
 import { SHA } from '../support/runner.ts'
 import { blobPath, tarOf } from '../support/sample-layout.ts'
-import { fakeTrivy } from './programs.ts'
+import { fakeTrivy, TRIVY } from './programs.ts'
 import {
   expectGreen,
   guardedRegistry,
@@ -30,6 +30,7 @@ async function twoRegistries() {
   const on = await runner()
   const [open, guarded] = [await registry(), await guardedRegistry(PASSWORD)]
   const inputs = {
+    ...TRIVY,
     images: `${open.host}/acme/api\n${guarded.host}/acme/api`,
     'registry-auth': login(guarded.host, PASSWORD),
     layout: 'layout',
@@ -146,7 +147,7 @@ describe('publishing', () => {
     const digest = digestOf(outer)
     await writeFile(blobPath(join(on.workspace, 'layout'), digest), outer)
     await writeIndex(on.workspace, [{ mediaType: root.mediaType, digest, size: outer.length }])
-    const end = await on.step({ inputs: { images: `${one.host}/acme/api`, layout: 'layout' } })
+    const end = await on.step({ inputs: { ...TRIVY, images: `${one.host}/acme/api`, layout: 'layout' } })
     expectGreen(end)
     expect(shown(one, 'acme/api', 'latest')).toBe(digest)
     expect(end.main.report?.scan.platforms.map(({ platform }) => platform)).toEqual(['linux/amd64', 'linux/arm64'])

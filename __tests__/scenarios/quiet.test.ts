@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../support/runner.ts'
-import { fakeTrivy } from './programs.ts'
+import { fakeTrivy, TRIVY } from './programs.ts'
 import {
   expectGreen,
   guardedRegistry,
@@ -42,7 +42,10 @@ describe('nothing is pushed and no registry is asked', () => {
     const one = await guardedRegistry('secret')
     const image = await layout(on)
     await fakeTrivy(on)
-    const end = await on.step({ inputs: { images: `${one.host}/acme/api`, layout: 'layout', ...inputs }, event })
+    const end = await on.step({
+      inputs: { ...TRIVY, images: `${one.host}/acme/api`, layout: 'layout', ...inputs },
+      event,
+    })
     expectGreen(end)
     expect(one.requests).toEqual([])
     expect(end.main.report).toMatchObject({ result: 'not-pushed', scan: { result: 'clean' } })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { selfSignedCertificate } from '../support/registry/certificate.ts'
 import type { Fault } from '../support/registry/fault.ts'
-import { fakeDocker, fakeTrivy } from './programs.ts'
+import { fakeDocker, fakeTrivy, TRIVY } from './programs.ts'
 import {
   expectGreen,
   expectRed,
@@ -66,7 +66,7 @@ describe('a push', () => {
     await fakeDocker(on)
     await fakeTrivy(on)
     await writeFile(join(on.workspace, 'Dockerfile'), 'FROM scratch\n')
-    const inputs = { images: `${one.host}/acme/api`, 'registry-auth': login(one.host, PASSWORD) }
+    const inputs = { ...TRIVY, images: `${one.host}/acme/api`, 'registry-auth': login(one.host, PASSWORD) }
     expect(expectRed(await on.step({ inputs }), 'PUSH_DENIED')).toContain('may pull and not push')
     expect(one.writes()).toEqual([])
     expect(await on.calls()).toEqual([])
@@ -79,7 +79,12 @@ describe('a push', () => {
     await layout(on)
     await fakeTrivy(on)
     // With a scan in between: without one the upload itself asks a moment later.
-    const inputs = { ...unscanned(`${one.host}/acme/api`), scan: 'gate', 'registry-auth': login(one.host, PASSWORD) }
+    const inputs = {
+      ...unscanned(`${one.host}/acme/api`),
+      scan: 'gate',
+      ...TRIVY,
+      'registry-auth': login(one.host, PASSWORD),
+    }
     expectGreen(await on.step({ inputs }))
     const asked = one.requests.filter(({ step }) => step === 'upload-open' || step === 'upload-cancel')
     expect(asked.slice(0, 2).map(({ step, status }) => `${step} ${status}`)).toEqual([
@@ -97,7 +102,12 @@ describe('a push', () => {
     const one = await registry({ auth: { kind: 'token', users, opaque: true } })
     await layout(on)
     await fakeTrivy(on)
-    const inputs = { ...unscanned(`${one.host}/acme/api`), scan: 'gate', 'registry-auth': login(one.host, PASSWORD) }
+    const inputs = {
+      ...unscanned(`${one.host}/acme/api`),
+      scan: 'gate',
+      ...TRIVY,
+      'registry-auth': login(one.host, PASSWORD),
+    }
     expectRed(await on.step({ inputs }), 'PUSH_DENIED')
     expect(one.writes()).toEqual([])
     expect(await on.calls()).toEqual([])

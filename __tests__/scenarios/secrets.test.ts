@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { writeFiles } from '../support/runner/files.ts'
 import type { Runner, StepEnd } from '../support/runner.ts'
 import { basic, filesOf, tokensOf, told } from './leaks.ts'
-import { fakeDocker, fakeTrivy, finding, vulnerability } from './programs.ts'
+import { fakeDocker, fakeTrivy, finding, TRIVY, vulnerability } from './programs.ts'
 import { expectGreen, expectRed, guardedRegistry, layout, runner } from './stage.ts'
 
 const PASSWORD = 'planted-password-1f9c'
@@ -45,6 +45,7 @@ async function secretive() {
   await writeFiles(on.home, { '.docker/config.json': JSON.stringify(userConfig) })
   await writeFiles(on.workspace, { Dockerfile: 'FROM scratch\n' })
   const inputs = {
+    ...TRIVY,
     images: `${one.host}/acme/api\n${other.host}/acme/api`,
     'registry-auth': `${yaml(one.host, PASSWORD)}${yaml(other.host, LINES.join('\n'))}`,
     secrets: `"deploy=${KEY.join('\n')}"\nnpm=${BUILD}`,

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { formatReference, parseReference, tagged } from '../../src/image/reference.ts'
+import { occasionOf } from '../../src/plan/occasion.ts'
+import { factsOf } from '../../src/tags/occasion.ts'
+import { expand, parseTemplate } from '../../src/tags/template.ts'
 import { DIFFERENCES } from './metadata-action/differences.ts'
 import { type Answer, ask } from './metadata-action/ours.ts'
 import { book, type RecordedCase } from './metadata-action/recorded.ts'
@@ -69,6 +72,53 @@ describe('where names are others, it is by intention', () => {
     expect(ours(answer, one)).not.toEqual(theirs(one))
     if ('refusal' in other) expect(answer).toMatchObject({ refusal: expect.stringContaining(other.refusal) })
     else expect('names' in answer && answer.names.tags.map(({ tag }) => tag)).toEqual(other.tagNames)
+  })
+})
+
+/** Labels with expressions, each with what metadata-action made of it; a line without `=` is no label. */
+const lines = book.cases.flatMap((one) => {
+  const written = (one.inputs?.['labels'] ?? '').split('\n').filter((line) => /^[^={]+=.*\{\{/.test(line))
+  const answers = new Map((one.expected.labels ?? []).map((line) => [line.slice(0, line.indexOf('=')), line]))
+  return written.flatMap((line) => {
+    const answer = answers.get(line.slice(0, line.indexOf('=')))
+    return answer === undefined ? [] : [{ one, line, answer }]
+  })
+})
+
+/** What there is empty, or another time zone; differences.ts says why. */
+const REFUSED = [
+  'none={{version}}|{{nothing}}',
+  'a={{version}}',
+  'b={{major}}',
+  "41={{date 'YYYY-MM-DDTHH:mm:ssZ z' tz='Asia/Vostok'}}",
+]
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&amp;': '&',
+  '&quot;': '"',
+  '&#x3D;': '=',
+}
+
+/** Handlebars escapes what expressions stand for, as if a label were HTML. */
+function unescaped(text: string): string {
+  return text.replace(/&[^;\s]+;/g, (entity) => ENTITIES[entity] ?? entity)
+}
+
+describe('expressions stand for what they do in docker/metadata-action', () => {
+  test.each([...new Set(lines.map(({ one }) => one))])('$name', async (one) => {
+    const asked = await ask(one)
+    if ('refusal' in asked) throw new Error(asked.refusal)
+    const facts = factsOf(occasionOf(asked.inputs.request, asked.environment))
+    for (const { line, answer } of lines.filter((candidate) => candidate.one === one)) {
+      const template = parseTemplate(line)
+      expect('why' in template, line).toBe(REFUSED.includes(line))
+      if (!('why' in template)) expect(expand(template, facts)).toBe(unescaped(answer))
+    }
+  })
+
+  test('hundreds of times', () => {
+    expect(lines.length).toBeGreaterThan(800)
+    expect(REFUSED.filter((text) => lines.every(({ line }) => line !== text))).toEqual([])
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { formatReference, type Repository, tagged } from '../../src/image/reference.ts'
 import { orderBuild } from '../../src/modes/describe.ts'
+import { learnOccasion } from '../../src/modes/occasion.ts'
 import type { Environment } from '../../src/plan/environment.ts'
 import { bakeFileOf } from '../../src/report/bake-file.ts'
 import { reportOf } from '../../src/report/draft.ts'
@@ -255,7 +256,8 @@ async function answered(one: RecordedCase, version?: string): Promise<Answered |
   const { request } = inputs
   if (request.origin.kind !== 'build') throw new Error('these inputs name a layout')
   const { run } = runOf(request, { ...environment, about: aboutOf(one, environment) })
-  await orderBuild(run, request.origin, version ?? names.version)
+  const named = { names: { version: version ?? names.version }, occasion: await learnOccasion(run) }
+  await orderBuild(run, request.origin, named)
   const { facts } = run
   const created = environment.committed === '' ? environment.begun : environment.committed
   const report = reportOf({

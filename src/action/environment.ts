@@ -1,5 +1,5 @@
-import { arch } from 'node:os'
-import { resolve } from 'node:path'
+import { arch, platform } from 'node:os'
+import { isAbsolute, resolve } from 'node:path'
 import { LadingError } from '../error.ts'
 import type { Environment, Subject } from '../plan/environment.ts'
 import { readBounded } from './files.ts'
@@ -43,6 +43,8 @@ export async function readEnvironment(
     subject,
     committed: committedAt(event, subject.sha),
     machine: machine(),
+    system: `${platform()}/${architecture()}`,
+    toolCache: toolCache(text('RUNNER_TOOL_CACHE')),
     workspace,
     searchPath: text('PATH'),
     reportDirectory: reportDirectory(variables, workspace),
@@ -51,7 +53,16 @@ export async function readEnvironment(
 
 // Builders are of Linux, also those of other systems' engines.
 function machine(): string {
-  return `linux/${arch() === 'x64' ? 'amd64' : arch()}`
+  return `linux/${architecture()}`
+}
+
+function architecture(): string {
+  return arch() === 'x64' ? 'amd64' : arch()
+}
+
+/** A relative folder would be one of the workspace, which the change under test can write. */
+function toolCache(folder: string): string {
+  return isAbsolute(folder) ? folder : ''
 }
 
 /** Whether the user named the folder of the report. */

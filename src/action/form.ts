@@ -11,8 +11,8 @@ export type Mistake = {
   readonly text: string
   /** a word that nobody knows, and the words it could have been */
   readonly meant?: { readonly word: string; readonly among: readonly string[] }
-  /** only a credential is missing, as with a misspelt secret */
-  readonly credential?: boolean
+  /** the code of the failure when nothing else is wrong; default: `INPUT_INVALID` */
+  readonly code?: 'LOGIN_FAILED' | 'TOOL_UNVERIFIED'
 }
 
 /** All inputs as text, and what was found wrong or worth a remark while they are read. */
@@ -34,14 +34,15 @@ export function openForm(variables: ProcessVariables): Form {
 }
 
 /**
- * Ends the reading: throws all mistakes as one error. `INPUT_INVALID`, or `LOGIN_FAILED` when nothing but
- * credentials is missing, since that is what a misspelt secret looks like.
+ * Ends the reading: throws all mistakes as one error. `INPUT_INVALID`, or what they are all of one mind about:
+ * `LOGIN_FAILED` when nothing but credentials is missing, since that is what a misspelt secret looks like, or
+ * `TOOL_UNVERIFIED` for a program that must not be run.
  */
 export async function closeForm(form: Form): Promise<void> {
   if (form.mistakes.length === 0) return
   const lines = await Promise.all(form.mistakes.map(describe))
-  const onlyCredentials = form.mistakes.every((mistake) => mistake.credential === true)
-  throw new LadingError(onlyCredentials ? 'LOGIN_FAILED' : 'INPUT_INVALID', `reading the inputs: ${listed(lines)}`)
+  const [code = 'INPUT_INVALID', ...others] = new Set(form.mistakes.map((mistake) => mistake.code ?? 'INPUT_INVALID'))
+  throw new LadingError(others.length === 0 ? code : 'INPUT_INVALID', `reading the inputs: ${listed(lines)}`)
 }
 
 function textOf(row: InputRow, variables: ProcessVariables): string {

@@ -43,7 +43,7 @@ const ROWS = {
     tier: 'names',
     default: 'auto',
     description:
-      'When a fixed tag exists: fail, reuse its image, keep it and move the others, overwrite; auto: reuse for the same commit and build, keep on schedule and workflow_dispatch, else fail',
+      'When a fixed tag exists: fail, reuse its image, keep it, overwrite it; auto: reuse for the same commit, keep on schedules',
   },
   'moving-tags': {
     tier: 'names',
@@ -171,9 +171,19 @@ const ROWS = {
     tier: 'scan',
     description: 'Files of VEX documents: what they call not affected is listed and does not count',
   },
+  'trivy-version': {
+    tier: 'scan',
+    default: 'v0.74.0',
+    description: 'The release of Trivy that scans; one whose hash is not known here as vX.Y.Z@sha256:… of its archive',
+  },
   'trivy-path': {
     tier: 'scan',
-    description: 'Path of the Trivy program; the one on PATH when empty',
+    description: 'A Trivy program of your own; it is run as it is, and its hash is reported',
+  },
+  'trivy-archive': {
+    tier: 'scan',
+    description:
+      'The release archive of trivy-version as a file, for runners without a way to GitHub; its hash is checked',
   },
   'db-repository': {
     tier: 'scan',

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import type { RegistrySettings } from '../access.ts'
 import type { Environment } from '../plan/environment.ts'
 import { type Gate, type PublishRequest, SEVERITIES, type Severity } from '../plan/request.ts'
@@ -12,6 +11,7 @@ import { checkReference, readOrigin } from './origin.ts'
 import { readLabels, type SecretValue } from './pairs.ts'
 import { quoted } from './quoted.ts'
 import { MOST_PARALLEL, readRegistrySettings } from './registry-settings.ts'
+import { readTrivy } from './scanner-inputs.ts'
 import { readScope } from './scope.ts'
 import { readChoice, readCount, readFlag } from './single-values.ts'
 import { readTags } from './tag-lines.ts'
@@ -119,7 +119,7 @@ async function readGate(form: Form, environment: Environment): Promise<Gate> {
     severities: await readSeverities(form),
     ignoreUnfixed: readFlag(form, 'ignore-unfixed'),
     scope: await readScope(form, environment.workspace),
-    trivyPath: readTrivyPath(form, environment),
+    trivy: readTrivy(form, environment),
     databases: await readDatabases(form),
   }
 }
@@ -141,12 +141,6 @@ async function readSeverities(form: Form): Promise<readonly Severity[]> {
     }
   }
   return SEVERITIES.filter((severity) => named.has(severity))
-}
-
-function readTrivyPath(form: Form, environment: Environment): string {
-  const text = form.text('trivy-path').trim()
-  // Whether it is there is for the scan to say: a scanner that is missing is a gate that stays closed.
-  return text === '' ? '' : resolve(environment.workspace, text)
 }
 
 async function readDatabases(form: Form): Promise<readonly string[]> {

@@ -106,7 +106,7 @@ function complete({ form, environment, place }: Completing, name: RegistryName, 
     )
   } else {
     const text = `the login to ${name.registry} has no ${missing}; is the secret or variable spelt right, and known to this job?`
-    form.mistakes.push({ ...place, text, credential: true })
+    form.mistakes.push({ ...place, text, code: 'LOGIN_FAILED' })
   }
   return []
 }

@@ -1,13 +1,16 @@
 import { requestHash } from '../build/request-hash.ts'
 import { shapeOf } from '../build/shape.ts'
 import type { Digest } from '../image/digest.ts'
-import { occasionOf } from '../plan/occasion.ts'
 import type { BuildRequest, BuildWish } from '../plan/request.ts'
 import { annotationsOf, requestAnnotations } from '../tags/annotation.ts'
 import { compatPairs, type LabelFacts, ownPairs, recordOf, standardPairs } from '../tags/label.ts'
-import { factsOf } from '../tags/occasion.ts'
+import type { Names } from '../tags/name.ts'
+import { factsOf, type Occasion } from '../tags/occasion.ts'
 import { expand, type TemplateFacts } from '../tags/template.ts'
 import type { Run } from './run.ts'
+
+/** What an image is called, and what its names are made from. */
+export type Named = { readonly names: Pick<Names, 'version'>; readonly occasion: Occasion }
 
 /** A build, and what is written into its image. */
 export type BuildOrder = {
@@ -20,10 +23,14 @@ export type BuildOrder = {
 }
 
 /** Replaces the expressions of a build and of its labels and annotations, and says what stands in the outputs. */
-export async function orderBuild(run: Run, wish: BuildWish, version: string): Promise<BuildOrder> {
+export async function orderBuild(
+  run: Run,
+  wish: BuildWish,
+  { names: { version }, occasion }: Named,
+): Promise<BuildOrder> {
   const { request, environment, edges, facts } = run
   const told = await learn(run, version)
-  const known = { ...factsOf(occasionOf(request, environment)), commitDate: told.created }
+  const known = { ...factsOf(occasion), commitDate: told.created }
   const build = expandedBuild(wish, known)
   const shape = shapeOf(build)
   const standard = standardPairs(told)

@@ -5,20 +5,20 @@ import { type CheckedSource, checkedOnce, checkedOnTheWay } from '../content/che
 import { type Image, readImage } from '../content/image.ts'
 import { stageLayout } from '../content/layout-target.ts'
 import type { Layout } from '../content/store.ts'
+import type { Exec } from '../edges.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { formatReference } from '../image/reference.ts'
 import type { Course, PublishPlan } from '../plan/publish-plan.ts'
-import type { Names } from '../tags/name.ts'
-import { type BuildOrder, orderBuild } from './describe.ts'
+import { type BuildOrder, type Named, orderBuild } from './describe.ts'
 import type { Run, Say } from './run.ts'
 
 /** What the user gave: a layout that is there, or a build that is to be done. */
 export type Given = { readonly layout: Layout; readonly order?: undefined } | { readonly order: BuildOrder }
 
 /** A layout that somebody else built is known before anything is asked. */
-export async function openGiven(run: Run, { version }: Names): Promise<Given> {
+export async function openGiven(run: Run, named: Named): Promise<Given> {
   const { request, edges, facts } = run
-  if (request.origin.kind === 'build') return { order: await orderBuild(run, request.origin, version) }
+  if (request.origin.kind === 'build') return { order: await orderBuild(run, request.origin, named) }
   const layout = await edges.stores.layout(request.origin.path)
   facts.digest = (await layout.root()).digest
   return { layout }
@@ -57,8 +57,9 @@ async function fetchStored(
   return { ...(await readWhole(run, checkedOnce(layout, signal), root)), directory }
 }
 
-async function build({ edges, bases }: Run, order: BuildOrder, say: Say): Promise<Layout> {
-  const { exec, clock, scratch, reporter } = edges
+async function build({ edges, bases, over }: Run, order: BuildOrder, say: Say): Promise<Layout> {
+  const { clock, scratch, reporter } = edges
+  const exec = endedWith(over.signal, edges.exec)
   const env = await edges.docker()
   const builder = await chooseBuilder(order.build, { exec, env, scratch, reporter, bases })
   say(`by ${builder.name}: ${builder.why}`)
@@ -68,6 +69,12 @@ async function build({ edges, bases }: Run, order: BuildOrder, say: Say): Promis
   const settings = { builder: builder.name, labels, annotations, directory, metadataFile, env }
   await buildImage(order.build, { ...settings, exec, clock, reporter })
   return edges.stores.layout(directory)
+}
+
+/** Programs end when the story does, not only when the step is cancelled. */
+function endedWith(signal: AbortSignal, exec: Exec): Exec {
+  return (command) =>
+    exec({ ...command, stop: command.stop === undefined ? signal : AbortSignal.any([command.stop, signal]) })
 }
 
 /** Reads all of the image but its layers. */

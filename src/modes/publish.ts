@@ -3,20 +3,23 @@ import { verifyImage } from '../content/image.ts'
 import type { Remote } from '../edges.ts'
 import type { Admitted } from '../image/admitted.ts'
 import { formatReference, tagged } from '../image/reference.ts'
-import { occasionOf } from '../plan/occasion.ts'
 import { count, printPlan } from '../plan/print.ts'
 import { isDone, isToWrite, type PublishPlan, shows } from '../plan/publish-plan.ts'
 import { reportOf } from '../report/draft.ts'
 import type { Report } from '../report/report.ts'
 import { scanImage } from '../scan/scan.ts'
 import { scanInWords, scanReport } from '../scan/scan-report.ts'
+import type { Scanner } from '../scan/scanner.ts'
 import { judge, refusalError, type Verdict } from '../scan/verdict.ts'
 import { type Names, nameImage } from '../tags/name.ts'
+import type { Occasion } from '../tags/occasion.ts'
 import { isIn, moveAll, upload } from './carry.ts'
 import { look } from './look.ts'
 import { type Cargo, obtain, openGiven } from './obtain.ts'
+import { learnOccasion } from './occasion.ts'
 import { planned, unchanged } from './outcomes.ts'
 import { fail, type Run, type Say } from './run.ts'
+import { beginScanner, beside } from './scanner.ts'
 
 /**
  * Publishes an image: looks before anything slow, builds once, scans those bytes, brings them everywhere, moves the
@@ -35,19 +38,22 @@ export async function publish(run: Run): Promise<Report> {
 
 async function story(run: Run): Promise<void> {
   const { request, facts, edges } = run
-  const names = name(run)
-  const given = await openGiven(run, names)
+  const occasion = await learnOccasion(run)
+  const names = name(run, occasion)
+  const given = await openGiven(run, { names, occasion })
   const { plan, judge: ruler } = await run.phase('check', (say) => look(run, { names, order: given.order }, say))
   if (plan.course.kind === 'reuse') facts.digest = plan.course.image.digest
   for (const line of printPlan(plan, facts.digest)) edges.reporter.info(line)
   if (isDone(plan, facts.digest)) return nothingToDo(run, plan)
 
-  const cargo = await obtain(run, plan, given)
+  // Found or fetched while the image is built.
+  const scanner = beginScanner(run)
+  const cargo = await beside(run, scanner, obtain(run, plan, given))
   const { image } = cargo
   // Asked while this machine reads and scans; trouble shows when it matters.
   const ahead = lookAhead(image, plan.push.push ? unfinished(run, plan) : [])
   await run.phase('verify', (say) => verify(run, plan, cargo, say))
-  const verdict = await run.phase('scan', (say) => gate(run, cargo, say))
+  const verdict = await run.phase('scan', (say) => gate(run, cargo, { scanner, say }))
   const admitted = admittedBy(verdict, run)
   if (!plan.push.push || request.dryRun || !plan.references.some(isToWrite)) return stopBeforeWriting(run, plan)
 
@@ -59,10 +65,10 @@ async function story(run: Run): Promise<void> {
 }
 
 /** What this image will be called, before anybody is asked. */
-function name(run: Run): Names {
-  const { request, environment, edges, facts } = run
+function name(run: Run, occasion: Occasion): Names {
+  const { request, edges, facts } = run
   const { images } = request
-  const names = nameImage(request, occasionOf(request, environment))
+  const names = nameImage(request, occasion)
   facts.version = names.version
   facts.tagNames = names.tags.map(({ tag }) => tag)
   facts.tags = images.flatMap((image) => names.tags.map(({ tag }) => formatReference(tagged(image, tag))))
@@ -86,14 +92,17 @@ async function verify({ request }: Run, plan: PublishPlan, { source, image }: Ca
 
 /** Looks at every platform and decides. */
 async function gate(
-  { request, environment, edges, facts }: Run,
+  { request, edges, facts }: Run,
   { directory, image }: Cargo,
-  say: Say,
+  { scanner, say }: { readonly scanner: Promise<Scanner> | undefined; readonly say: Say },
 ): Promise<Verdict> {
-  const { workspace, searchPath } = environment
   const { platforms, root } = image
-  const wanted = { layoutDirectory: directory, platforms, gate: request.gate, workspace, searchPath }
-  const scan = request.gate.scan === 'off' ? 'off' : await edges.reporter.group('Scan', () => scanImage(wanted, edges))
+  const found = await scanner
+  const wanted = { layoutDirectory: directory, platforms, gate: request.gate }
+  const scan =
+    found === undefined
+      ? 'off'
+      : await edges.reporter.group('Scan', () => scanImage({ ...wanted, scanner: found }, edges))
   const verdict = judge(root.descriptor, scan, request.gate)
   facts.scan = scanReport(scan, verdict)
   say(scanInWords(facts.scan))

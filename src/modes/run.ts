@@ -16,7 +16,7 @@ export type Run = {
   bases: Bases
   /** repositories that were given up, by name, when the others are to be completed all the same */
   readonly lost: Map<string, LadingError>
-  /** aborted when the story has ended, so that nothing goes on behind its back */
+  /** aborted when the story has ended, or cannot end well any more, so that nothing goes on behind its back */
   readonly over: AbortController
   /**
    * Does a part of the story and notes how long it took, whether it went well or not. What it `say`s about its result

@@ -30,6 +30,10 @@ export type Environment = {
   readonly committed: string
   /** the platform of this machine, `linux/amd64`: where `$BUILDPLATFORM` runs */
   readonly machine: string
+  /** the system that programs of this step run on, `linux/amd64` or `darwin/arm64` */
+  readonly system: string
+  /** as RUNNER_TOOL_CACHE: where tools are kept between runs; empty when there is no such folder */
+  readonly toolCache: string
   readonly workspace: string
   /** as the variable PATH: where programs are looked for */
   readonly searchPath: string

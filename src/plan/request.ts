@@ -4,6 +4,7 @@ import type { ExistingTagPolicy } from '../tags/existing.ts'
 import type { Flavor } from '../tags/flavor.ts'
 import type { TagRule } from '../tags/rule.ts'
 import type { Template } from '../tags/template.ts'
+import type { Trivy } from './trivy.ts'
 
 /**
  * What the user asked for: checked, complete, and without any secret (secrets stay with the edges, and build secrets
@@ -70,8 +71,7 @@ export type Gate = {
   readonly severities: readonly Severity[]
   readonly ignoreUnfixed: boolean
   readonly scope: Scope
-  /** path of the scanner; empty: the one on `PATH` */
-  readonly trivyPath: string
+  readonly trivy: Trivy
   /** ordered; empty: the scanner's own list */
   readonly databases: readonly string[]
 }

@@ -75,6 +75,10 @@ export type ScanReport = {
   readonly database?: { readonly source: string; readonly updated: string; readonly ageHours: number }
   /** `trivy 0.74.0` */
   readonly scanner: string
+  /** where it came from, in words: `github.com`, `the tool cache`, `trivy-archive`, `trivy-path` */
+  readonly scannerFrom?: string
+  /** in hex: of its release archive; of the program itself where it came from `trivy-path` */
+  readonly scannerSha256?: string
   /** there when something was scanned */
   readonly scope?: ScanScope
 }

@@ -33,7 +33,7 @@ const HOUR_MS = 3_600_000
  * Throws `SCAN_DATABASE` with every repository's reason, or `CANCELLED`.
  */
 export async function fetchDatabase(
-  scanner: Scanner,
+  scanner: Pick<Scanner, 'program'>,
   repositories: readonly string[],
   room: Workroom,
   edges: Pick<Edges, 'exec' | 'reporter' | 'clock'> & { readonly timeoutMs: number },

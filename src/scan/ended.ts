@@ -6,7 +6,8 @@ import type { Workroom } from './workroom.ts'
 /** A program that came to its own end, whatever the end was. */
 export type Exited = Extract<Ended, { kind: 'exited' }>
 
-const NO_SCANNER_HINT = 'Install Trivy on this runner before this step, or name its path in `trivy-path`.'
+const NO_SCANNER_HINT =
+  'Name a Trivy of your own: its program in `trivy-path`, or its release archive in `trivy-archive`.'
 
 /**
  * What came of the scanner when it ended by itself. Throws `CANCELLED` or `SCAN_BROKEN`.
@@ -27,6 +28,6 @@ export function broken(message: string, log: string, room: Workroom): LadingErro
 }
 
 /** `SCAN_BROKEN` because there is nothing to scan with. */
-export function noScanner(message: string): LadingError {
-  return new LadingError('SCAN_BROKEN', message, { hint: NO_SCANNER_HINT })
+export function noScanner(message: string, cause?: unknown): LadingError {
+  return new LadingError('SCAN_BROKEN', message, { hint: NO_SCANNER_HINT, cause })
 }

@@ -24,7 +24,7 @@ const SYSTEM: Readonly<Record<string, string>> = {
  * `SCAN_BROKEN` when the scanner hangs.
  */
 export async function distrustOf(
-  scanner: Scanner,
+  scanner: Pick<Scanner, 'program'>,
   room: Workroom,
   edges: Pick<Edges, 'exec'> & { readonly timeoutMs: number },
 ): Promise<string | undefined> {

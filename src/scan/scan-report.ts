@@ -33,7 +33,9 @@ export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
       ...accepted.map((finding) => reported(finding, finding.reason)),
     ],
     ...(database === undefined ? {} : { database }),
-    scanner,
+    scanner: `trivy ${scanner.version}`,
+    scannerFrom: scanner.from,
+    scannerSha256: scanner.sha256,
     scope: scopeOf(scan),
   }
 }

@@ -11,7 +11,7 @@ import { broken, type Exited, exited } from './ended.ts'
 import { expiredLine, ignoreFile, sortExceptions } from './exceptions.ts'
 import { type PlatformScan, parseFindings } from './findings.ts'
 import { writePlatformLayout } from './platform-layout.ts'
-import { findScanner, type Scanner } from './scanner.ts'
+import type { Scanner } from './scanner.ts'
 import { settingsFile } from './settings.ts'
 import { EXIT, LIMITS, type Limits, scanCommand } from './trivy.ts'
 import { closeWorkroom, openWorkroom, type Workroom } from './workroom.ts'
@@ -23,10 +23,7 @@ export type ScanRequest = {
   /** every platform of the image; attestations are none */
   readonly platforms: readonly ScanPlatform[]
   readonly gate: Gate
-  /** what a relative `trivy-path` is relative to */
-  readonly workspace: string
-  /** as the variable PATH: where `trivy` is looked for */
-  readonly searchPath: string
+  readonly scanner: Scanner
   /** where the scanner keeps its database (absolute); default: nowhere that lasts */
   readonly cacheDirectory?: string
   readonly limits?: Limits
@@ -41,8 +38,7 @@ export type ScanPlatform = {
 
 /** What a whole image's scan brought. */
 export type Scan = {
-  /** `trivy 0.74.0` */
-  readonly scanner: string
+  readonly scanner: Scanner
   /** absent when nothing was looked for that needs one */
   readonly database?: Database
   /** what was asked for; the verdict holds it against what was done */
@@ -61,10 +57,10 @@ const REPORT_LIMIT = 128 * 1024 * 1024
 /**
  * Scans every platform of an image in a layout. Platforms go one after the other: Trivy keeps all cores busy by itself
  * (two at once gained 2 % on two cores), and two would fetch the Java database into one folder at the same time.
- * Throws `SCAN_BROKEN`, `SCAN_DATABASE`, `TOOL_UNVERIFIED` or `CANCELLED`; what it returns is a scan that worked.
+ * Throws `SCAN_BROKEN`, `SCAN_DATABASE` or `CANCELLED`; what it returns is a scan that worked.
  */
 export async function scanImage(request: ScanRequest, edges: ScanEdges): Promise<Scan> {
-  const { gate, platforms: asked, cacheDirectory } = request
+  const { gate, platforms: asked, scanner, cacheDirectory } = request
   if (asked.length === 0)
     throw new LadingError('SCAN_BROKEN', 'scanning the image: it has no platform that could be scanned')
   if (cacheDirectory !== undefined && !isAbsolute(cacheDirectory)) {
@@ -73,7 +69,6 @@ export async function scanImage(request: ScanRequest, edges: ScanEdges): Promise
   const limits = request.limits ?? LIMITS
   const room = await openWorkroom(edges.scratch, cacheDirectory)
   try {
-    const scanner = await findScanner({ ...request, trivyPath: gate.trivyPath }, room, edges.exec)
     const database = await databaseFor(gate, scanner, room, { ...edges, timeoutMs: limits.databaseMs })
     const expired = await putExceptions(gate.scope, room, edges)
     const run = { request, edges, room, program: scanner.program, timeoutMs: limits.scanMs }
@@ -81,8 +76,7 @@ export async function scanImage(request: ScanRequest, edges: ScanEdges): Promise
     for (const platform of asked) platforms.push(await scanPlatform(platform, run))
     const { severities, ignoreUnfixed, scope } = gate
     const rule = { severities, ignoreUnfixed, scope }
-    const name = `trivy ${scanner.version}`
-    return { scanner: name, ...(database === undefined ? {} : { database }), asked, platforms, rule, expired }
+    return { scanner, ...(database === undefined ? {} : { database }), asked, platforms, rule, expired }
   } finally {
     await closeWorkroom(room).catch((error: unknown) =>
       edges.reporter.debug(`the scanner's folder stays: ${String(error)}`),

@@ -1,12 +1,15 @@
 import { constants } from 'node:fs'
-import { access, stat } from 'node:fs/promises'
-import { delimiter, isAbsolute, join, resolve } from 'node:path'
-import type { Exec } from '../edges.ts'
+import { access, mkdtemp, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Edges, Exec } from '../edges.ts'
 import { LadingError } from '../error.ts'
 import { plainLine } from '../plain-text.ts'
+import { isKnownBad, knownBadWords, type Trivy } from '../plan/trivy.ts'
+import { hashFile } from './archive.ts'
 import { broken, exited, noScanner } from './ended.ts'
+import { type ReleaseRequest, takeRelease } from './release.ts'
 import { versionCommand } from './trivy.ts'
-import type { Workroom } from './workroom.ts'
+import { closeWorkroom, openWorkroom, type Workroom } from './workroom.ts'
 
 /** The program that scans. */
 export type Scanner = {
@@ -14,61 +17,49 @@ export type Scanner = {
   readonly program: string
   /** `0.74.0` */
   readonly version: string
+  /** where it comes from, in words: `github.com`, `the tool cache`, `trivy-archive`, `trivy-path` */
+  readonly from: string
+  /** in hex: of the release archive; of the program where the user named that in `trivy-path` */
+  readonly sha256: string
 }
 
-/** Where to look for it. */
-export type Whereabouts = {
-  /** the input `trivy-path`: absolute, or relative to the workspace; empty: look through `searchPath` */
-  readonly trivyPath: string
-  readonly workspace: string
-  /** as the variable PATH */
-  readonly searchPath: string
+export type ScannerRequest = Omit<ReleaseRequest, 'release' | 'directory'> & { readonly trivy: Trivy }
+
+export type ScannerEdges = Pick<Edges, 'exec' | 'reporter' | 'clock' | 'scratch'> & {
+  readonly stores: Pick<Edges['stores'], 'download'>
 }
 
-// Releases of 19 March 2026 and after that steal credentials (GHSA-69fq-xp46-6x23, CVE-2026-33634).
-const KNOWN_BAD = /^0\.69\.[456](?!\d)/
 const VERSION = /^v?(\d+\.\d+\.\d+(?:[-+.][0-9A-Za-z.+-]*)?)$/
 const VERSION_TIMEOUT_MS = 30_000
 
 /**
- * Finds the scanner and asks its version. Throws `SCAN_BROKEN` when there is none that works, `TOOL_UNVERIFIED` when it
- * is a release that is known to be bad.
+ * Gets hold of the scanner and asks its version: the program that the user named, or else a release whose archive is
+ * checked against its hash before anything of it is read or started. A `trivy` on PATH is not taken: nobody vouches for it.
+ * Throws `TOOL_UNVERIFIED` for what must not be run, `SCAN_BROKEN` when there is none that works, `DISK_FULL`, `CANCELLED`.
  */
-export async function findScanner(whereabouts: Whereabouts, room: Workroom, exec: Exec): Promise<Scanner> {
-  const program = await findProgram(whereabouts)
-  const command = { ...versionCommand(program, room), timeoutMs: VERSION_TIMEOUT_MS }
-  const ended = exited(await exec(command), 'asking the scanner for its version', room)
-  const version = ended.code === 0 ? versionOf(ended.stdout) : undefined
-  if (version === undefined) {
-    const text = `${ended.stdout.slice(0, 2000)}\n${ended.stderr}`
-    throw broken(
-      `asking the scanner for its version: exit code ${ended.code}, and no version that can be read`,
-      text,
-      room,
+export async function prepareScanner(request: ScannerRequest, edges: ScannerEdges): Promise<Scanner> {
+  const { trivy } = request
+  if (trivy.kind === 'program') return ownProgram(trivy.path, edges)
+  const directory = await mkdtemp(join(edges.scratch.directory, 'trivy-'))
+  try {
+    const taken = await takeRelease({ ...request, release: trivy, directory }, edges)
+    const version = await askVersion(taken.program, edges)
+    if (version !== trivy.version) throw otherVersion(trivy.version, version)
+    return { ...taken, version }
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function ownProgram(program: string, edges: ScannerEdges): Promise<Scanner> {
+  if (!(await isProgram(program))) {
+    throw noScanner(
+      `looking for the scanner: \`trivy-path\` names ${plainLine(program)}, which is no program that can be started`,
     )
   }
-  if (KNOWN_BAD.test(version)) throw knownBad(version)
-  return { program, version }
-}
-
-async function findProgram(whereabouts: Whereabouts): Promise<string> {
-  const { trivyPath, workspace, searchPath } = whereabouts
-  if (trivyPath === '') return findOnPath(searchPath)
-  const program = isAbsolute(trivyPath) ? trivyPath : resolve(workspace, trivyPath)
-  if (await isProgram(program)) return program
-  throw noScanner(
-    `looking for the scanner: \`trivy-path\` names ${plainLine(trivyPath)}, which is no program that can be started`,
-  )
-}
-
-async function findOnPath(searchPath: string): Promise<string> {
-  for (const directory of searchPath.split(delimiter)) {
-    // An empty or relative entry means the working directory: whoever wrote the change under test could lay a `trivy` there.
-    if (!isAbsolute(directory)) continue
-    const program = join(directory, 'trivy')
-    if (await isProgram(program)) return program
-  }
-  throw noScanner('looking for the scanner: there is no trivy on PATH')
+  const version = await askVersion(program, edges)
+  return { program, version, from: 'trivy-path', sha256: await hashOf(program) }
 }
 
 async function isProgram(path: string): Promise<boolean> {
@@ -80,9 +71,34 @@ async function isProgram(path: string): Promise<boolean> {
   }
 }
 
-function versionOf(stdout: string): string | undefined {
-  const version = versionField(stdout)
-  return version === undefined ? undefined : VERSION.exec(version)?.[1]
+/** A program may be one that may be started and not read; then nobody can say what it is. */
+async function hashOf(program: string): Promise<string> {
+  try {
+    return await hashFile(program)
+  } catch (cause) {
+    throw noScanner('looking for the scanner: the program that `trivy-path` names cannot be read', cause)
+  }
+}
+
+async function askVersion(program: string, { scratch, exec }: ScannerEdges): Promise<string> {
+  const room = await openWorkroom(scratch)
+  try {
+    const version = await versionOf(program, room, exec)
+    if (isKnownBad(version)) throw knownBad(version)
+    return version
+  } finally {
+    await closeWorkroom(room)
+  }
+}
+
+async function versionOf(program: string, room: Workroom, exec: Exec): Promise<string> {
+  const command = { ...versionCommand(program, room), timeoutMs: VERSION_TIMEOUT_MS }
+  const ended = exited(await exec(command), 'asking the scanner for its version', room)
+  const version = ended.code === 0 ? VERSION.exec(versionField(ended.stdout) ?? '')?.[1] : undefined
+  if (version !== undefined) return version
+  const text = `${ended.stdout.slice(0, 2000)}\n${ended.stderr}`
+  const message = `asking the scanner for its version: exit code ${ended.code}, and no version that can be read`
+  throw broken(message, text, room)
 }
 
 function versionField(stdout: string): string | undefined {
@@ -96,7 +112,14 @@ function versionField(stdout: string): string | undefined {
 }
 
 function knownBad(version: string): LadingError {
-  return new LadingError('TOOL_UNVERIFIED', `Trivy ${version} is a release with stolen keys that steals credentials`, {
-    hint: 'Install another version of Trivy, and change every secret that a job with this one could read (GHSA-69fq-xp46-6x23).',
+  return new LadingError('TOOL_UNVERIFIED', knownBadWords(version), {
+    hint: 'Take another version of Trivy, and change every secret that a job with this one could read (GHSA-69fq-xp46-6x23).',
+  })
+}
+
+function otherVersion(wanted: string, version: string): LadingError {
+  const message = `asking the scanner for its version: the archive of Trivy ${wanted} has the program of ${plainLine(version)} in it`
+  return new LadingError('TOOL_UNVERIFIED', message, {
+    hint: 'Name the version in `trivy-version` whose archive this is, with its hash.',
   })
 }

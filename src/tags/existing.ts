@@ -4,8 +4,8 @@ import { plainLine } from '../plain-text.ts'
 import type { Candidate } from './candidate.ts'
 import { isSameCommit, shortCommit } from './commit.ts'
 import { createdOf, type LiveImage, type Told } from './live.ts'
-import { sanitizeTag } from './tag-text.ts'
 import { isSameSource } from './source.ts'
+import { sanitizeTag } from './tag-text.ts'
 
 /** The input `existing-tag`. */
 export type ExistingTagPolicy = 'auto' | 'fail' | 'reuse' | 'keep' | 'overwrite'

@@ -1,19 +1,17 @@
 import { LadingError } from '../error.ts'
 import { checkTag } from '../image/reference.ts'
 import type { Affix, Flavor } from './flavor.ts'
+import type { Affixes, Line } from './line.ts'
 import { nameByRule } from './metadata-rule.ts'
 import { factsOf, type Occasion } from './occasion.ts'
 import { isStable, nameByPreset, releaseOf } from './preset.ts'
-import { type Given, type Line, nothing, type Result } from './result.ts'
+import { type Given, nothing, type Result } from './result.ts'
 import { type MetadataRule, PRIORITY, type TagRule, templatesOf } from './rule.ts'
 import { dashed, LONGEST_TAG, sanitizeTag } from './tag-text.ts'
 import { expand, namesOf } from './template.ts'
 
 /** What the user says about names. */
 export type Naming = { readonly tags: readonly TagRule[]; readonly flavor: Flavor }
-
-/** What stands around the name of a version. */
-export type Affixes = { readonly prefix: string; readonly suffix: string }
 
 export type Name = {
   readonly tag: string

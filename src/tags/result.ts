@@ -1,5 +1,4 @@
-/** What a moving tag follows: the releases, the head of a branch or a pull request, or nothing that is known. */
-export type Line = 'release' | 'branch' | 'pull-request' | 'other'
+import type { Line } from './line.ts'
 
 /** What a rule gives, before prefix and suffix are put around it. */
 export type Given = {

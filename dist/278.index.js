@@ -1,0 +1,1 @@
+export const id=278;export const ids=[278];export const modules={7278:(o,t,e)=>{e.d(t,{Pool:()=>c,buildConnector:()=>r,request:()=>s});var n=e(6424),r=e(9136),c=e(628);function s(o,t){return n.call(o,t)}}};

@@ -1,1 +1,0 @@
-export const id=945;export const ids=[945];export const modules={5945:(o,t,e)=>{e.d(t,{Pool:()=>c,buildConnector:()=>r,request:()=>s});var n=e(5259),r=e(1952),c=e(20);function s(o,t){return n.call(o,t)}}};

@@ -1,0 +1,32 @@
+import { prepareScanner, type Scanner } from '../scan/scanner.ts'
+import type { Run } from './run.ts'
+
+/**
+ * Finds the scanner, or fetches it, while something else goes on; `undefined` when nothing is to be scanned. When there
+ * is none to be had, `run.over` is aborted with the reason: nobody may use what is being built.
+ */
+export function beginScanner(run: Run): Promise<Scanner> | undefined {
+  const { request, environment, edges, over } = run
+  if (request.gate.scan === 'off') return undefined
+  const { system, toolCache } = environment
+  const signal = AbortSignal.any([edges.clock.signal, over.signal])
+  const scanner = run.phase('scanner', async (say) => {
+    const found = await prepareScanner({ trivy: request.gate.trivy, system, toolCache, signal }, edges)
+    say(`trivy ${found.version} from ${found.from}, sha256 ${found.sha256}`)
+    return found
+  })
+  scanner.catch((why: unknown) => over.abort(why))
+  return scanner
+}
+
+/** What `work` brings. Of it and the scanner, the one that failed first says why, and neither goes on without the other. */
+export async function beside<T>({ over }: Run, scanner: Promise<unknown> | undefined, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    // Only the first reason counts.
+    over.abort(error)
+    await scanner?.catch(() => undefined)
+    throw over.signal.reason
+  }
+}
