@@ -23,7 +23,7 @@ export function staying(plan: PublishPlan): readonly ReferenceReport[] {
   return others.map((reference) => reportAs(reference, { outcome: 'refused', reason: '' }))
 }
 
-type Fate = Pick<ReferenceReport, 'outcome' | 'reason'>
+type Fate = Pick<ReferenceReport, 'outcome' | 'reason'> & Partial<Pick<ReferenceReport, 'digest'>>
 
 /** A reference that was left alone: for what happened to the step, or because it was meant to stay. */
 function reportAs(planned: PlannedReference, fate: Fate): ReferenceReport {
@@ -35,11 +35,7 @@ function reportAs(planned: PlannedReference, fate: Fate): ReferenceReport {
 
 /** References as they would be written. */
 export function planned(plan: PublishPlan, digest: Digest | undefined, reason: string): readonly ReferenceReport[] {
-  return plan.references.map((reference) =>
-    isToWrite(reference)
-      ? { ...reportAs(reference, { outcome: 'planned', reason }), digest: digest ?? null }
-      : reportAs(reference, { outcome: 'planned', reason }),
-  )
+  return plan.references.map((reference) => reportAs(reference, { outcome: 'planned', reason, digest: digest ?? null }))
 }
 
 /** References that show the image already. */
