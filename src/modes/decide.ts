@@ -3,6 +3,7 @@ import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import type { Digest } from '../image/digest.ts'
 import { formatReference, type Repository, tagged } from '../image/reference.ts'
+import { sourceOf } from '../plan/occasion.ts'
 import type { Decided, Intent } from '../plan/publish-plan.ts'
 import type { Candidate } from '../tags/candidate.ts'
 import {
@@ -77,9 +78,9 @@ export function openJudge(run: Run, names: Names, request: string): Judge {
 }
 
 function candidateOf({ environment, edges }: Run, names: Names, request: string): Candidate {
-  const { repository, serverUrl, subject, committed } = environment
+  const { subject, committed } = environment
   return {
-    source: repository === '' ? '' : `${serverUrl}/${repository}`,
+    source: sourceOf(environment),
     release: names.release,
     version: names.version,
     commit: subject.sha,

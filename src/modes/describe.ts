@@ -1,6 +1,7 @@
 import { requestHash } from '../build/request-hash.ts'
 import { shapeOf } from '../build/shape.ts'
 import type { Digest } from '../image/digest.ts'
+import { sourceOf } from '../plan/occasion.ts'
 import type { BuildRequest, BuildWish } from '../plan/request.ts'
 import { annotationsOf, requestAnnotations } from '../tags/annotation.ts'
 import { compatPairs, type LabelFacts, ownPairs, recordOf, standardPairs } from '../tags/label.ts'
@@ -53,7 +54,7 @@ function expandedBuild(wish: BuildWish, known: TemplateFacts): BuildRequest {
 
 /** What the repository and the commit tell: from the event, and from others only what is not in it. */
 async function learn({ environment, edges }: Run, version: string): Promise<LabelFacts> {
-  const { repository, serverUrl, committed, begun } = environment
+  const { repository, committed, begun } = environment
   const revision = environment.subject.sha
   // An event that knows the repository names its default branch; one that does not leaves everything else open too.
   const isTold = repository === '' || environment.defaultBranch !== ''
@@ -69,7 +70,7 @@ async function learn({ environment, edges }: Run, version: string): Promise<Labe
   }
   return {
     about: about ?? environment.about,
-    source: repository === '' ? '' : `${serverUrl}/${repository}`,
+    source: sourceOf(environment),
     version,
     revision,
     created: made ?? new Date(begun),
