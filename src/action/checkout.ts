@@ -1,10 +1,8 @@
-import { join } from 'node:path'
-import type { Exec, Variables } from '../edges.ts'
+import type { Exec } from '../edges.ts'
 import { LadingError } from '../error.ts'
+import { gitCommand } from '../git.ts'
 import { lastLine } from '../plain-text.ts'
 import type { Environment } from '../plan/environment.ts'
-
-const LONGEST_MS = 30_000
 
 /**
  * `tag-context: git`: names and labels tell of what is checked out in the workspace, whatever the event was.
@@ -57,36 +55,12 @@ function originalOf(name: string): string | undefined {
   return rest === 'HEAD' ? undefined : `refs/heads/${rest}`
 }
 
-// What lies in `.git` may come from anywhere; its configuration is not to start a program or reach for the network.
-const SWITCHES = ['core.fsmonitor=false', 'core.hooksPath=/dev/null', 'core.sshCommand=false', 'protocol.allow=never']
-
-function gitIn({ workspace, searchPath }: Environment, exec: Exec): Git {
+function gitIn(environment: Environment, exec: Exec): Git {
   return async (...args) => {
-    const ended = await exec({
-      program: 'git',
-      // Named outright, `.git` is taken as it is: git's `safe.directory` is about repositories that it finds.
-      args: [`--git-dir=${join(workspace, '.git')}`, '--no-pager', ...SWITCHES.flatMap((one) => ['-c', one]), ...args],
-      env: variablesFor(searchPath),
-      timeoutMs: LONGEST_MS,
-    })
+    const ended = await exec(gitCommand(environment, args))
     if (ended.kind === 'absent') throw cannot('there is no git on PATH')
     if (ended.kind === 'exited' && ended.code === 0) return ended.stdout
     throw cannot(lastLine(ended.stderr) || 'git gives no answer')
-  }
-}
-
-/** All of it: nothing of the step, and nothing of the machine's or the user's configuration. */
-function variablesFor(searchPath: string): Variables {
-  return {
-    PATH: searchPath,
-    LC_ALL: 'C',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
-    GIT_NO_LAZY_FETCH: '1',
-    // Older versions know no GIT_NO_LAZY_FETCH; no protocol has this name.
-    GIT_ALLOW_PROTOCOL: 'none',
-    GIT_OPTIONAL_LOCKS: '0',
-    GIT_TERMINAL_PROMPT: '0',
   }
 }
 

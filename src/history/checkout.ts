@@ -1,5 +1,5 @@
-import { join } from 'node:path'
-import type { Exec, Kinship, Variables } from '../edges.ts'
+import type { Exec, Kinship } from '../edges.ts'
+import { type GitPlace, gitCommand } from '../git.ts'
 import { lastLine } from '../plain-text.ts'
 
 /** What a checkout tells of commits (full hashes). Nothing throws. */
@@ -8,9 +8,7 @@ export type Checkout = {
   committed(commit: string): Promise<Date | undefined>
 }
 
-export type CheckoutOptions = {
-  readonly workspace: string
-  readonly searchPath: string
+export type CheckoutOptions = GitPlace & {
   readonly exec: Exec
   readonly debug: (line: string) => void
 }
@@ -18,30 +16,13 @@ export type CheckoutOptions = {
 /** As much history as there is, or as much as a shallow clone was given. */
 type Depth = 'whole' | 'shallow'
 
-const LONGEST_MS = 30_000
-
-/**
- * What lies in `.git` may come from anywhere: from an earlier step, from a build. So git is told nothing but what to read,
- * and its configuration is not to start a program or reach for the network. The one that could: a repository that says it
- * is a partial clone has missing commits fetched, by whatever program its configuration names (`remote.*.uploadpack`,
- * `core.sshCommand`, `ext::`). `rev-list` itself asks no pager, no `log.showSignature` with its `gpg.program`, no textconv.
- */
-const SWITCHES: readonly string[] = [
-  '--no-pager',
-  // What a replacement says of a commit is not what its hash says, nor is a cache of its parents.
-  '--no-replace-objects',
-  ...['core.commitGraph=false', 'core.fsmonitor=false', 'core.hooksPath=/dev/null', 'core.sshCommand=false'],
-  ...['credential.helper=', 'protocol.allow=never'],
-].flatMap((word) => (word.startsWith('--') ? [word] : ['-c', word]))
-
-export function openCheckout({ workspace, searchPath, exec, debug }: CheckoutOptions): Checkout {
+/** `rev-list`, by which all is read, asks no pager, no `log.showSignature` with its `gpg.program`, no textconv. */
+export function openCheckout({ exec, debug, ...place }: CheckoutOptions): Checkout {
   let depth: Promise<Depth | undefined> | undefined
 
   /** What git prints; `undefined` when it says no. */
   async function git(...args: readonly string[]): Promise<string | undefined> {
-    // Named outright, `.git` is taken as it is: whoever owns it (git's `safe.directory` is about repositories that it finds).
-    const command = [`--git-dir=${join(workspace, '.git')}`, ...SWITCHES, ...args]
-    const ended = await exec({ program: 'git', args: command, env: environment(searchPath), timeoutMs: LONGEST_MS })
+    const ended = await exec(gitCommand(place, args))
     if (ended.kind === 'exited' && ended.code === 0) return ended.stdout
     const why = ended.kind === 'absent' ? 'there is no git on PATH' : lastLine(ended.stderr)
     debug(`git ${args.join(' ')}: ${why || 'no answer'}`)
@@ -87,21 +68,4 @@ function kinship(counts: string, depth: Depth): Kinship {
   if (behind > 0 && ahead > 0) return depth === 'whole' ? { kind: 'diverged' } : { kind: 'unknown' }
   const kind = ahead > 0 ? 'ahead' : 'behind'
   return depth === 'whole' ? { kind, commits: ahead + behind } : { kind }
-}
-
-/** All of it: nothing of the step, and nothing of the machine's or the user's configuration. */
-function environment(searchPath: string): Variables {
-  return {
-    PATH: searchPath,
-    LC_ALL: 'C',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
-    GIT_GRAFT_FILE: '/dev/null',
-    GIT_NO_REPLACE_OBJECTS: '1',
-    GIT_NO_LAZY_FETCH: '1',
-    // Older versions know no GIT_NO_LAZY_FETCH; no protocol has this name.
-    GIT_ALLOW_PROTOCOL: 'none',
-    GIT_OPTIONAL_LOCKS: '0',
-    GIT_TERMINAL_PROMPT: '0',
-  }
 }
