@@ -12,7 +12,7 @@ export type Edges = {
   readonly exec: Exec
   readonly scratch: Scratch
   readonly stores: Stores
-  readonly history: History
+  readonly project: Project
   /**
    * The environment for `docker` and its plugins: a private configuration that is logged in, the user's plugins,
    * contexts and builders. Made at the first call; throws `LOGIN_FAILED`.
@@ -90,7 +90,35 @@ export type Stores = {
    * `DISK_FULL` or `CANCELLED`. Whether its bytes are the right ones is for the caller to say.
    */
   download(order: Download): Promise<Downloaded>
+  readonly cache: Cache
 }
+
+/**
+ * What the jobs of a repository keep for the next ones: files, each under a key that is written once. It saves time and
+ * decides nothing: nothing of it throws, and what cannot be had or kept is said in the debug log.
+ */
+export type Cache = {
+  /**
+   * Brings the newest entry whose key begins with one of `prefixes` (the first one that has any) to `path`. `undefined` when
+   * there is none, or none that came whole. Whether its bytes are the right ones is for the caller to say.
+   */
+  restore(wish: CacheWish): Promise<CacheEntry | undefined>
+  /** Keeps a file; `false` when it is not kept: it is there already, this run may only read, or there is no cache. */
+  save(entry: { readonly key: string; readonly path: string; readonly signal: AbortSignal }): Promise<boolean>
+}
+
+export type CacheWish = {
+  /** at most ten, likeliest first; a whole key is a prefix too */
+  readonly prefixes: readonly string[]
+  /** the file that is written; the caller's own, private to us */
+  readonly path: string
+  /** the most that is taken, in bytes */
+  readonly limit: number
+  readonly signal: AbortSignal
+}
+
+/** `sha256` in hex, of what came. */
+export type CacheEntry = { readonly key: string; readonly sha256: string; readonly size: number }
 
 /** A file of the web that is to be fetched. */
 export type Download = {
@@ -110,6 +138,36 @@ export type Downloaded = {
   readonly size: number
   /** the host that gave it, after redirects */
   readonly from: string
+}
+
+/** The repository that this run is about, and what GitHub, or what stands in for it, does for it. */
+export type Project = { readonly history: History; readonly codeScanning: CodeScanning }
+
+/** The place for findings at GitHub. */
+export type CodeScanning = {
+  /**
+   * Whether this run may send findings, asked without sending any; `why` says what stands against it, and `hint` what
+   * helps. Throws `CANCELLED`, and nothing else: who cannot be asked has not said no (`unknown`).
+   */
+  mayUpload(): Promise<UploadRight>
+  /** Sends SARIF about a commit. Throws `REGISTRY_UNREACHABLE`, `PUSH_DENIED` or `CANCELLED`. */
+  upload(findings: Upload): Promise<void>
+}
+
+export type UploadRight =
+  | { readonly kind: 'granted' }
+  | { readonly kind: 'refused'; readonly why: string; readonly hint: string }
+  | { readonly kind: 'unknown'; readonly why: string }
+
+export type Upload = {
+  /** SARIF 2.1.0 */
+  readonly sarif: string
+  /** full hash */
+  readonly commit: string
+  /** `refs/heads/main` */
+  readonly ref: string
+  /** when the scan began */
+  readonly started: Date
 }
 
 /**

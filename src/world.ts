@@ -4,10 +4,11 @@ import { join, resolve } from 'node:path'
 import type { Credential, Login, RegistrySettings } from './access.ts'
 import { makeDockerConfig, type Seed } from './build/docker-config.ts'
 import { dockerEnvironment } from './build/docker-environment.ts'
+import { NO_CACHE } from './cache/none.ts'
 import { openLayout } from './content/oci-layout.ts'
 import { isTar, unpackLayout } from './content/oci-tar.ts'
 import type { Layout } from './content/store.ts'
-import type { Clock, Edges, Exec, History, Reporter, Scratch, Variables } from './edges.ts'
+import type { Clock, CodeScanning, Edges, Exec, History, Reporter, Scratch, Variables } from './edges.ts'
 import { type HistoryOptions, openHistory } from './history/history.ts'
 import { DOCKER_HUB } from './image/reference.ts'
 import { certificateFolders, readCertificateFolders } from './net/certificate-folders.ts'
@@ -86,8 +87,13 @@ export async function openWorld(materials: Materials): Promise<World> {
     clock,
     exec,
     scratch,
-    stores: { remote, layout: (path) => layoutAt(path, scratch), download: downloadsOf(materials, wire.send) },
-    history: historyOf(materials, wire.send),
+    stores: {
+      remote,
+      layout: (path) => layoutAt(path, scratch),
+      download: downloadsOf(materials, wire.send),
+      cache: NO_CACHE,
+    },
+    project: { history: historyOf(materials, wire.send), codeScanning: NO_CODE_SCANNING },
     docker() {
       environment ??= loggedIn(materials, logins, docker)
       return environment
@@ -103,6 +109,15 @@ export async function openWorld(materials: Materials): Promise<World> {
 async function settled(login: Login & { readonly useGiven: boolean }, docker: DockerLogins): Promise<Login> {
   const isOpen = login.registry === DOCKER_HUB && !login.useGiven
   return isOpen && (await docker.for(DOCKER_HUB)) !== undefined ? { ...login, use: 'push' } : login
+}
+
+const NO_CODE_SCANNING: CodeScanning = {
+  mayUpload: async () => ({
+    kind: 'refused',
+    why: 'there is no code scanning here',
+    hint: 'Leave out `upload-sarif`.',
+  }),
+  upload: async () => undefined,
 }
 
 function historyOf({ project, exec, signal, clock, reporter }: Materials, wire: Send): History {

@@ -62,10 +62,13 @@ function edgesThatListen(notices: string[], asking: Asking): Edges {
       group: (_title, body) => body(),
     },
     clock: { now: nowhere, sleep: nowhere, signal: new AbortController().signal },
-    history: { compare: nowhere, head: nowhere, ...asking },
+    project: {
+      history: { compare: nowhere, head: nowhere, ...asking },
+      codeScanning: { mayUpload: nowhere, upload: nowhere },
+    },
     exec: nowhere,
     scratch: { directory: '/nowhere', undoLater: nothing },
-    stores: { remote: nowhere, layout: nowhere, download: nowhere },
+    stores: { remote: nowhere, layout: nowhere, download: nowhere, cache: { restore: nowhere, save: nowhere } },
     docker: nowhere,
   }
 }

@@ -251,6 +251,7 @@ function finding(index: number): ReportedFinding {
     title: `libexample${index}: out-of-bounds read`,
     url: `https://avd.aquasec.com/nvd/${id.toLowerCase()}`,
     platforms: index === 0 ? ['linux/amd64', 'linux/arm64'] : ['linux/arm64'],
+    origin: '',
     ignored: false,
     reason: '',
   }
@@ -278,6 +279,7 @@ function secret(): ReportedFinding {
     title: 'GitHub Personal Access Token',
     url: '',
     platforms: ['linux/amd64', 'linux/arm64'],
+    origin: '',
     ignored: false,
     reason: '',
   }

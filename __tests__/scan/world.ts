@@ -25,6 +25,11 @@ export const GATE: Gate = {
   scope: SCOPE,
   trivy: { kind: 'program', path: '/not/there' },
   databases: ['127.0.0.1:1/db'],
+  javaDatabases: ['127.0.0.1:1/java-db'],
+  databaseMaxAgeHours: 48,
+  timeoutMs: 60_000,
+  useCache: false,
+  uploadSarif: false,
 }
 
 /** The scanner in a folder, as if somebody had named it. */

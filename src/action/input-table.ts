@@ -189,6 +189,40 @@ const ROWS = {
     tier: 'scan',
     description: 'Repositories of the vulnerability database in the order to try; the list of Trivy when empty',
   },
+  'java-db-repository': {
+    tier: 'scan',
+    description: 'Repositories of the database that knows jars, in the order to try; the list of Trivy when empty',
+  },
+  'db-max-age': {
+    tier: 'scan',
+    default: '48h',
+    description:
+      'A database that is older than this is not used: the gate stays closed. From 24h on there is a warning',
+  },
+  'scan-timeout': {
+    tier: 'scan',
+    default: '10m',
+    description: 'The longest that the scan of one platform may take',
+  },
+  'scan-cache': {
+    tier: 'scan',
+    default: 'true',
+    description: 'Keep the database and the scanner in the Actions cache',
+  },
+  'scan-baseline': {
+    tier: 'scan',
+    description:
+      'A tag such as latest: what its live image has too is listed and does not count, only what is new does',
+  },
+  'sbom-format': {
+    tier: 'scan',
+    description: 'cyclonedx or spdx-json: write what is in each platform to a file in report-dir',
+  },
+  'upload-sarif': {
+    tier: 'scan',
+    default: 'false',
+    description: 'Send the findings to code scanning; needs the permission security-events: write',
+  },
   push: {
     tier: 'first',
     default: 'auto',

@@ -1,18 +1,16 @@
 import type { RegistrySettings } from '../access.ts'
 import type { Environment } from '../plan/environment.ts'
-import { type Gate, type PublishRequest, SEVERITIES, type Severity } from '../plan/request.ts'
+import type { PublishRequest } from '../plan/request.ts'
 import { readAnnotations, readPlaces } from './annotations.ts'
 import { readFlavor } from './flavor-lines.ts'
 import { closeForm, type Form, openForm, type ProcessVariables } from './form.ts'
+import { readGate } from './gate-inputs.ts'
 import { readImages } from './image-list.ts'
-import { readItems } from './lists.ts'
 import { type NamedLogin, readLogins } from './logins.ts'
-import { checkReference, readOrigin } from './origin.ts'
+import { readOrigin } from './origin.ts'
 import { readLabels, type SecretValue } from './pairs.ts'
 import { quoted } from './quoted.ts'
 import { MOST_PARALLEL, readRegistrySettings } from './registry-settings.ts'
-import { readTrivy } from './scanner-inputs.ts'
-import { readScope } from './scope.ts'
 import { readChoice, readCount, readFlag } from './single-values.ts'
 import { readTags } from './tag-lines.ts'
 
@@ -111,42 +109,6 @@ function readShortSha(form: Form, variables: ProcessVariables): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
   form.mistakes.push({ input: SHORT_SHA_SWITCH, text: `${quoted(text)} is not a whole number from 1` })
   return SHORT_SHA
-}
-
-async function readGate(form: Form, environment: Environment): Promise<Gate> {
-  return {
-    scan: readChoice(form, 'scan', ['gate', 'report', 'off']),
-    severities: await readSeverities(form),
-    ignoreUnfixed: readFlag(form, 'ignore-unfixed'),
-    scope: await readScope(form, environment.workspace),
-    trivy: readTrivy(form, environment),
-    databases: await readDatabases(form),
-  }
-}
-
-async function readSeverities(form: Form): Promise<readonly Severity[]> {
-  const items = await readItems(form, 'severity')
-  const named = new Set<string>()
-  for (const { text, line } of items) {
-    const severity = SEVERITIES.find((candidate) => candidate === text.toUpperCase())
-    if (severity !== undefined) named.add(severity)
-    else {
-      const meant = { word: text, among: SEVERITIES }
-      form.mistakes.push({
-        input: 'severity',
-        line,
-        text: `${quoted(text)} is none of ${SEVERITIES.join(', ')}`,
-        meant,
-      })
-    }
-  }
-  return SEVERITIES.filter((severity) => named.has(severity))
-}
-
-async function readDatabases(form: Form): Promise<readonly string[]> {
-  const items = await readItems(form, 'db-repository')
-  for (const item of items) checkReference(form, 'db-repository', item)
-  return items.map(({ text }) => text)
 }
 
 function readPush(form: Form): PublishRequest['push'] {

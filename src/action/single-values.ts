@@ -26,7 +26,11 @@ export function readChoice<const T extends string>(form: Form, name: InputName, 
   const choice = choices.find((candidate) => candidate === text)
   if (choice !== undefined) return choice
   const meant = { word: text, among: choices }
-  form.mistakes.push({ input: name, text: `${quoted(text)} is none of ${choices.join(', ')}`, meant })
+  form.mistakes.push({
+    input: name,
+    text: `${quoted(text)} is none of ${choices.filter((word) => word !== '').join(', ')}`,
+    meant,
+  })
   return choices[0]
 }
 

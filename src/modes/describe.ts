@@ -59,8 +59,8 @@ async function learn({ environment, edges }: Run, version: string): Promise<Labe
   // An event that knows the repository names its default branch; one that does not leaves everything else open too.
   const isTold = repository === '' || environment.defaultBranch !== ''
   const [about, asked] = await Promise.all([
-    isTold ? undefined : edges.history.facts(),
-    committed === '' && revision !== '' ? edges.history.committed(revision) : undefined,
+    isTold ? undefined : edges.project.history.facts(),
+    committed === '' && revision !== '' ? edges.project.history.committed(revision) : undefined,
   ])
   const made = committed === '' ? asked : new Date(committed)
   if (made === undefined) {

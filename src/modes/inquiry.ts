@@ -24,7 +24,7 @@ export type Inquiry = {
 /** More tags than a person would look at; the list of a registry with more says that it is cut. */
 const MOST_TAGS = 10_000
 
-export function openInquiry({ stores, history, reporter }: Edges): Inquiry {
+export function openInquiry({ stores, project: { history }, reporter }: Edges): Inquiry {
   const told = new Map<Digest, Promise<Told>>()
   const tags = new Map<string, Promise<NonNullable<Answers['tags']>>>()
   let pulls = 0

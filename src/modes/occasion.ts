@@ -8,9 +8,9 @@ export async function learnOccasion({ request, environment, edges }: Run): Promi
   const { repository, defaultBranch, committed, subject } = environment
   const known = occasionOf(request, environment)
   const [facts, date] = await Promise.all([
-    repository !== '' && defaultBranch === '' ? edges.history.facts() : undefined,
+    repository !== '' && defaultBranch === '' ? edges.project.history.facts() : undefined,
     committed === '' && subject.sha !== '' && tellsCommitDate(request)
-      ? edges.history.committed(subject.sha)
+      ? edges.project.history.committed(subject.sha)
       : undefined,
   ])
   return { ...known, defaultBranch: facts?.defaultBranch ?? known.defaultBranch, committed: date ?? known.committed }

@@ -72,9 +72,26 @@ export type Gate = {
   readonly ignoreUnfixed: boolean
   readonly scope: Scope
   readonly trivy: Trivy
-  /** ordered; empty: the scanner's own list */
+  /** repositories of the vulnerability database, ordered; empty: the scanner's own list */
   readonly databases: readonly string[]
+  /** the same of the database that knows jars */
+  readonly javaDatabases: readonly string[]
+  /** a database that was written longer ago is not used */
+  readonly databaseMaxAgeHours: number
+  /** for one platform */
+  readonly timeoutMs: number
+  /** keep database and scanner in the cache of the repository's jobs */
+  readonly useCache: boolean
+  /** a tag: what its live image has too does not count */
+  readonly baseline?: string
+  /** a file with what is in each platform */
+  readonly sbom?: SbomFormat
+  /** send findings to code scanning */
+  readonly uploadSarif: boolean
 }
+
+export const SBOM_FORMATS = ['cyclonedx', 'spdx-json'] as const
+export type SbomFormat = (typeof SBOM_FORMATS)[number]
 
 export const SCANNERS = ['vuln', 'secret', 'misconfig', 'license'] as const
 /** What Trivy can look for, by the names that its `--scanners` takes. */

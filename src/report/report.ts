@@ -73,6 +73,12 @@ export type ScanReport = {
   readonly total: Counts
   readonly findings: readonly ReportedFinding[]
   readonly database?: { readonly source: string; readonly updated: string; readonly ageHours: number }
+  /** the image whose findings do not count here, `ghcr.io/acme/api:latest@sha256:…`; there when one was asked for and found */
+  readonly baseline?: string
+  /** where the repository says what is in the image: its Dockerfile, or else the workflow; relative to its root */
+  readonly place?: { readonly file: string; readonly line: number }
+  /** files with what is in each platform, when they were asked for */
+  readonly sboms?: readonly { readonly platform: string; readonly file: string }[]
   /** `trivy 0.74.0` */
   readonly scanner: string
   /** where it came from, in words: `github.com`, `the tool cache`, `trivy-archive`, `trivy-path` */
@@ -116,6 +122,8 @@ export type ReportedFinding = {
   readonly title: string
   readonly url: string
   readonly platforms: readonly string[]
+  /** whether it came with the base image or was added here; empty when nobody knows */
+  readonly origin: 'base' | 'added' | ''
   /** listed and not counted */
   readonly ignored: boolean
   /** why it does not count; empty when it does */

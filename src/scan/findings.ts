@@ -4,7 +4,17 @@ import { plainLine } from '../plain-text.ts'
 import { SEVERITIES, type Severity } from '../plan/request.ts'
 
 /** Something that the scanner found in one platform. What a found secret is, is dropped while reading. */
-export type Finding = Vulnerability | FoundSecret | Misconfiguration | FoundLicense
+export type Finding = (Vulnerability | FoundSecret | Misconfiguration | FoundLicense) & Traits
+
+/** What is known about a finding beside what was found. */
+export type Traits = {
+  /** the layer that brought it; none for what stands in the configuration */
+  readonly layer?: Digest
+  /** whether that layer is one of the base image; unknown when nobody names the base */
+  readonly origin?: 'base' | 'added'
+  /** the baseline has it too */
+  readonly isKnown?: true
+}
 
 /** A finding that an exception or a VEX document takes out of the count, and what is said for it. */
 export type Accepted = Finding & { readonly reason: string }

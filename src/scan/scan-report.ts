@@ -72,7 +72,16 @@ function reasonOf(finding: DistinctFinding, rule: Rule): string {
 /** @param reason why it does not count; empty when it does */
 function reported(finding: DistinctFinding, reason: string): ReportedFinding {
   const { id, severity, kind, title, platforms } = finding
-  const common = { id, severity, kind, title, platforms, ignored: reason !== '', reason }
+  const common = {
+    id,
+    severity,
+    kind,
+    title,
+    platforms,
+    origin: finding.origin ?? '',
+    ignored: reason !== '',
+    reason,
+  } as const
   switch (finding.kind) {
     case 'vulnerability': {
       const { package: subject, installed, fixed, url } = finding
