@@ -47,7 +47,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   'git.ts': ['type edges.ts'],
   'world.ts': ['type access.ts', 'build', 'cache', 'content', 'type edges.ts', 'history', 'image', 'net', 'registry'],
   'release.ts': [],
-  'step.ts': ['action', 'error.ts', 'type plan', 'release.ts', 'report', 'run.ts', 'world.ts'],
+  'step.ts': ['action', 'type edges.ts', 'error.ts', 'type plan', 'release.ts', 'report', 'run.ts', 'world.ts'],
   'main.ts': ['action', 'error.ts', 'plan', 'release.ts', 'step.ts'],
 }
 

@@ -72,7 +72,12 @@ export type Scratch = {
   readonly directory: string
   /** What post must undo, also after cancel; said before it is done, so that nothing is forgotten. */
   undoLater(undo: Undo): void
+  /** Writes a file that outlives the step, into the folder for reports, and says where. Throws `DISK_FULL` or `INPUT_INVALID`. */
+  keep(file: KeptFile): Promise<string>
 }
+
+/** `lading-sbom-linux-amd64` and `cdx.json` */
+export type KeptFile = { readonly name: string; readonly extension: string; readonly text: string }
 
 export type Undo = { readonly kind: 'builder'; readonly name: string; readonly env: Variables }
 

@@ -1,14 +1,17 @@
 import { withSecrets, writeSecrets } from './action/build-secrets.ts'
 import { makeClock } from './action/clock.ts'
 import { addMask } from './action/commands.ts'
+import { isReportNamed, readReportDirectory } from './action/environment.ts'
 import { makeExec } from './action/exec.ts'
 import type { Inputs } from './action/inputs.ts'
+import { writeKept } from './action/outputs.ts'
 import { cleanUpFolder } from './action/post.ts'
 import type { Surroundings } from './action/process.ts'
 import { makeReporter } from './action/reporter.ts'
 import { makeScratch } from './action/scratch.ts'
 import { hasPost } from './action/state.ts'
 import { tell } from './action/tell.ts'
+import type { Scratch } from './edges.ts'
 import { asLadingError, type LadingError } from './error.ts'
 import type { Environment } from './plan/environment.ts'
 import { RELEASE } from './release.ts'
@@ -30,7 +33,7 @@ export async function carryOut(asked: Asked, around: Surroundings, signal: Abort
 
 async function publish(asked: AskedWell, around: Surroundings, signal: AbortSignal): Promise<Report> {
   try {
-    const scratch = makeScratch(around.variables)
+    const scratch = makeScratch(around.variables, keeper(around))
     const publishing = publishIn(scratch, asked, { around, signal })
     if (hasPost(around.variables)) return await publishing
     return await publishing.finally(() => cleanUpNow(around, scratch.directory))
@@ -68,6 +71,11 @@ async function publishIn(
   } finally {
     await world.close()
   }
+}
+
+/** Writes files into the folder for reports. */
+function keeper({ variables, directory }: Surroundings): Scratch['keep'] {
+  return (file) => writeKept(readReportDirectory(variables, directory), file, isReportNamed(variables))
 }
 
 function cleanUpNow({ variables, write }: Surroundings, directory: string): Promise<void> {

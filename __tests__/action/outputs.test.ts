@@ -39,10 +39,12 @@ test('a summary is added, and cut at a line when it is too long', () => {
 
 test('the report takes a name of its own in a shared folder, and its place in a named one', async () => {
   const shared = folderWith()
-  const report = (text: string) => ({ name: 'lading-report', text }) as const
+  const report = (text: string) => ({ name: 'lading-report', extension: 'json', text }) as const
   expect(await writeKept(shared, report('1'), false)).toBe(join(shared, 'lading-report.json'))
   expect(await writeKept(shared, report('2'), false)).toBe(join(shared, 'lading-report-2.json'))
-  expect(await writeKept(shared, { name: 'lading-bake', text: '3' }, false)).toBe(join(shared, 'lading-bake.json'))
+  expect(await writeKept(shared, { name: 'lading-bake', extension: 'json', text: '3' }, false)).toBe(
+    join(shared, 'lading-bake.json'),
+  )
   const named = join(folderWith(), 'a/b')
   await writeKept(named, report('1'), true)
   expect(await writeKept(named, report('2'), true)).toBe(join(named, 'lading-report.json'))
@@ -52,7 +54,7 @@ test('the report takes a name of its own in a shared folder, and its place in a 
 
 test('a folder that is none is a mistake in report-dir', async () => {
   const file = join(folderWith({ file: '' }), 'file')
-  await expect(writeKept(file, { name: 'lading-report', text: '{}' }, true)).rejects.toMatchObject({
+  await expect(writeKept(file, { name: 'lading-report', extension: 'json', text: '{}' }, true)).rejects.toMatchObject({
     code: 'INPUT_INVALID',
   })
 })

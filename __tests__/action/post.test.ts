@@ -35,13 +35,13 @@ const FINE: Ended = { kind: 'exited', code: 0, stdout: '', stderr: '' }
 
 test('the folder is private and its name harmless', () => {
   const { variables, temp } = job()
-  const { directory } = makeScratch(variables)
+  const { directory } = makeScratch(variables, async () => '')
   expect(statSync(directory).mode & 0o777).toBe(0o700)
   expect(directory.slice(temp.length)).toMatch(/^\/lading-[0-9a-f]+$/)
 })
 
 test('build secrets lie in files of their own that nobody else reads', async () => {
-  const { directory } = makeScratch(job().variables)
+  const { directory } = makeScratch(job().variables, async () => '')
   const [secret] = await writeSecrets(directory, [{ id: 'a/b', value: 'x\ny\n' }])
   expect(secret).toEqual({ id: 'a/b', file: join(directory, 'secret-0') })
   expect(readFileSync(join(directory, 'secret-0'), 'utf8')).toBe('x\ny\n')
@@ -51,7 +51,7 @@ test('build secrets lie in files of their own that nobody else reads', async () 
 
 test('post removes builders, newest first, and then the folder', async () => {
   const { variables, after, temp } = job()
-  const scratch = makeScratch(variables)
+  const scratch = makeScratch(variables, async () => '')
   const env = { DOCKER_CONFIG: join(scratch.directory, 'docker'), PATH: '/bin' }
   scratch.undoLater({ kind: 'builder', name: 'one', env })
   scratch.undoLater({ kind: 'builder', name: 'two', env })
@@ -69,7 +69,7 @@ test('post removes builders, newest first, and then the folder', async () => {
 test('no value of what is to undo is in the file of the runner', () => {
   const { variables } = job()
   const secret = 'do-not-keep'
-  makeScratch(variables).undoLater({ kind: 'builder', name: 'b', env: { DOCKER_AUTH_CONFIG: secret } })
+  makeScratch(variables, async () => '').undoLater({ kind: 'builder', name: 'b', env: { DOCKER_AUTH_CONFIG: secret } })
   expect(readFileSync(variables.GITHUB_STATE, 'utf8')).not.toContain(secret)
 })
 
@@ -79,7 +79,7 @@ test.each([
   ['has no docker', { kind: 'absent' } as const, 1],
 ])('a builder that %s never keeps the folder', async (_name, ended, warnings) => {
   const { variables, after, temp } = job()
-  makeScratch(variables).undoLater({ kind: 'builder', name: 'b', env: {} })
+  makeScratch(variables, async () => '').undoLater({ kind: 'builder', name: 'b', env: {} })
   const world = hands(ended)
   await cleanUp(after(), world.exec, world.reporter)
   expect(world.said.filter((text) => text.startsWith('::warning::'))).toHaveLength(warnings)
@@ -88,7 +88,7 @@ test.each([
 
 test('half a line and lines of strangers are passed over', async () => {
   const { variables, after } = job()
-  const { directory, undoLater } = makeScratch(variables)
+  const { directory, undoLater } = makeScratch(variables, async () => '')
   undoLater({ kind: 'builder', name: 'b', env: {} })
   appendFileSync(join(directory, 'undo.jsonl'), '{"kind":"builder","name":"--all","env":{}}\nnull\n{"kind":"bui')
   const world = hands(FINE)

@@ -111,7 +111,7 @@ test('chooseBuilder says what to undo before it creates', async () => {
     order.push(command.args[1] ?? '')
     return runProgram(command)
   }
-  const scratch = { directory: world.directory, undoLater: () => void order.push('undo') }
+  const scratch = { directory: world.directory, undoLater: () => void order.push('undo'), keep: async () => '' }
   await chooseBuilder(buildRequest(), around(world, { exec, scratch }))
   expect(order.slice(-2)).toEqual(['undo', 'create'])
 })

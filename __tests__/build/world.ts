@@ -95,7 +95,7 @@ export function listeningReporter(): Reporter & { readonly lines: string[] } {
 
 export function rememberingScratch(directory: string): Scratch & { readonly undone: Undo[] } {
   const undone: Undo[] = []
-  return { directory, undone, undoLater: (undo) => void undone.push(undo) }
+  return { directory, undone, undoLater: (undo) => void undone.push(undo), keep: async () => '' }
 }
 
 export function buildRequest(changes: Partial<BuildRequest> = {}): BuildRequest {

@@ -67,7 +67,7 @@ function edgesThatListen(notices: string[], asking: Asking): Edges {
       codeScanning: { mayUpload: nowhere, upload: nowhere },
     },
     exec: nowhere,
-    scratch: { directory: '/nowhere', undoLater: nothing },
+    scratch: { directory: '/nowhere', undoLater: nothing, keep: async () => '' },
     stores: { remote: nowhere, layout: nowhere, download: nowhere, cache: { restore: nowhere, save: nowhere } },
     docker: nowhere,
   }

@@ -73,7 +73,7 @@ function alarms({ log }: StepEnd['main']): readonly string[] {
 }
 
 function isReport(path: string): boolean {
-  return /^temp\/lading-(?:report|bake)(?:-\d+)?\.json$/.test(path)
+  return /^temp\/lading-(?:report|bake|scan|sbom-[a-z0-9-]+?)(?:-\d+)?\.(?:json|sarif|cdx\.json|spdx\.json)$/.test(path)
 }
 
 /** Everything that people and later steps get to see. */

@@ -73,7 +73,7 @@ test('the room is for us alone, and closing it leaves the layout and a given cac
   const [layout, directory] = [await twoPlatforms(), await temporary()]
   const cache = join(directory, 'kept')
   await mkdir(cache)
-  const room = await openWorkroom({ directory, undoLater: () => undefined }, cache)
+  const room = await openWorkroom({ directory, undoLater: () => undefined, keep: async () => '' }, cache)
   expect((await stat(room.directory)).mode & 0o077).toBe(0)
   expect(await readdir(room.images)).toEqual([])
   await writePlatformLayout({ ...first(layout), layoutDirectory: layout.directory, directory: room.images })

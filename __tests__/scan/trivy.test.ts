@@ -33,7 +33,7 @@ test('the scan is a command without a secret, in an empty folder, with nothing o
       ...['--severity', 'MEDIUM,HIGH', '--scanners', 'vuln,secret'],
       ...['--ignorefile', '../exceptions.yaml', '--show-suppressed'],
       ...['--cache-backend', 'memory', '--skip-db-update'],
-      ...['--timeout', '10m', '--list-all-pkgs=false', '--disable-telemetry', '--skip-version-check', '--no-progress'],
+      ...['--timeout', '120s', '--list-all-pkgs=false', '--disable-telemetry', '--skip-version-check', '--no-progress'],
       ...['--cache-dir', '../cache'],
     ],
     env: { HOME: '/t/scan-1/home', TMPDIR: '/t/scan-1/tmp' },

@@ -57,7 +57,7 @@ export async function world(options: { signal?: AbortSignal; directory?: string 
     commands,
     clock: { now: () => new Date('2026-11-21T12:00:00Z'), signal, sleep: async () => undefined },
     reporter: { debug: say, info: say, notice: say, warn: say, group: (_title, body) => body() },
-    scratch: { directory: options.directory ?? (await temporary()), undoLater: () => undefined },
+    scratch: { directory: options.directory ?? (await temporary()), undoLater: () => undefined, keep: async () => '' },
     exec: (command) => {
       commands.push(command)
       return execute(signal)(command)

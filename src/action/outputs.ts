@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { KeptFile } from '../edges.ts'
 import { isDiskFull, LadingError } from '../error.ts'
 import { appendRecord, appendText } from './file-command.ts'
 import type { ProcessVariables } from './form.ts'
@@ -19,9 +20,6 @@ export function writeSummary(variables: ProcessVariables, markdown: string): voi
   if (file !== undefined && file !== '') appendText(file, `${cutToSize(markdown)}\n`)
 }
 
-/** A file that stays after the step: `lading-report.json`. */
-export type KeptFile = { readonly name: 'lading-report' | 'lading-bake'; readonly text: string }
-
 /**
  * Writes a file and says where. In a folder that the user named it replaces the one of an earlier run; in the shared
  * temp folder it takes the next free name, so that two steps of a job keep theirs. Throws `DISK_FULL` or `INPUT_INVALID`.
@@ -32,10 +30,14 @@ export async function writeKept(directory: string, file: KeptFile, named: boolea
     return named ? await replace(directory, file) : await addBeside(directory, file)
   } catch (cause) {
     const full = isDiskFull(cause)
-    throw new LadingError(full ? 'DISK_FULL' : 'INPUT_INVALID', `writing ${file.name}.json to ${directory} failed`, {
-      cause,
-      ...(full ? {} : { hint: 'Name a folder in `report-dir` that this job may write to.' }),
-    })
+    throw new LadingError(
+      full ? 'DISK_FULL' : 'INPUT_INVALID',
+      `writing ${file.name}.${file.extension} to ${directory} failed`,
+      {
+        cause,
+        ...(full ? {} : { hint: 'Name a folder in `report-dir` that this job may write to.' }),
+      },
+    )
   }
 }
 
@@ -54,15 +56,15 @@ function closeDetails(markdown: string): string {
   return open > 0 ? `\n\n${'</details>\n'.repeat(open)}` : ''
 }
 
-async function replace(directory: string, { name, text }: KeptFile): Promise<string> {
-  const file = join(directory, `${name}.json`)
+async function replace(directory: string, { name, extension, text }: KeptFile): Promise<string> {
+  const file = join(directory, `${name}.${extension}`)
   await writeFile(file, text)
   return file
 }
 
-async function addBeside(directory: string, { name, text }: KeptFile): Promise<string> {
+async function addBeside(directory: string, { name, extension, text }: KeptFile): Promise<string> {
   for (let count = 1; ; count += 1) {
-    const file = join(directory, `${name}${count === 1 ? '' : `-${count}`}.json`)
+    const file = join(directory, `${name}${count === 1 ? '' : `-${count}`}.${extension}`)
     try {
       // `wx` also refuses a link that somebody put into a temp folder that many use.
       await writeFile(file, text, { flag: 'wx' })

@@ -15,7 +15,7 @@ export const UNDO_FILE = 'undo.jsonl'
  * What is to undo is written into the folder and not into the state: its environment may hold a credential, and the
  * runner's file is not ours to remove. Throws `DISK_FULL` or `INTERNAL`.
  */
-export function makeScratch(variables: ProcessVariables): Scratch {
+export function makeScratch(variables: ProcessVariables, keep: Scratch['keep']): Scratch {
   // Letters and digits only: buildx and docker give `@`, `:` and `,` in a path a meaning.
   const directory = join(temporaryRoot(variables), `lading-${randomBytes(8).toString('hex')}`)
   saveState(variables, 'scratch', directory)
@@ -26,6 +26,7 @@ export function makeScratch(variables: ProcessVariables): Scratch {
   })
   return {
     directory,
+    keep,
     undoLater: (undo) => {
       const line = `${JSON.stringify(undo)}\n`
       onDisk('writing down what is to undo', () => appendFileSync(join(directory, UNDO_FILE), line, { mode: 0o600 }))

@@ -1,3 +1,4 @@
+import type { KeptFile } from '../edges.ts'
 import type { LadingError } from '../error.ts'
 import { asLadingError } from '../error.ts'
 import type { Repository } from '../image/reference.ts'
@@ -7,7 +8,7 @@ import type { Failure, Report } from '../report/report.ts'
 import { summaryOf } from '../report/summary.ts'
 import { isReportNamed, readReportDirectory } from './environment.ts'
 import { openForm } from './form.ts'
-import { type KeptFile, writeKept, writeOutputs, writeSummary } from './outputs.ts'
+import { writeKept, writeOutputs, writeSummary } from './outputs.ts'
 import type { Surroundings } from './process.ts'
 import { errorAnnotation, makeReporter, type Write } from './reporter.ts'
 import { readFlag } from './single-values.ts'
@@ -30,10 +31,14 @@ export async function tell(report: Report, images: readonly Repository[], around
   const files = { 'report-file': '', 'bake-file': '' }
   await attempt(async () => {
     const text = bakeFileOf(report, images)
-    if (text !== undefined) files['bake-file'] = await keep({ name: 'lading-bake', text })
+    if (text !== undefined) files['bake-file'] = await keep({ name: 'lading-bake', extension: 'json', text })
   })
   await attempt(async () => {
-    files['report-file'] = await keep({ name: 'lading-report', text: `${JSON.stringify(told, null, 2)}\n` })
+    files['report-file'] = await keep({
+      name: 'lading-report',
+      extension: 'json',
+      text: `${JSON.stringify(told, null, 2)}\n`,
+    })
   })
   await attempt(() => writeOutputs(variables, { ...outputsOf(told, images), ...files }))
   if (isSummaryWanted(variables)) tellSummary(told, around)

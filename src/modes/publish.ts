@@ -2,17 +2,19 @@ import { lookAhead } from '../content/ahead.ts'
 import { verifyImage } from '../content/image.ts'
 import type { Remote } from '../edges.ts'
 import type { Admitted } from '../image/admitted.ts'
-import { formatReference, tagged } from '../image/reference.ts'
+import { formatReference, formatRepository, tagged } from '../image/reference.ts'
 import { count, printPlan } from '../plan/print.ts'
 import { isDone, isToWrite, type PublishPlan, shows } from '../plan/publish-plan.ts'
 import { reportOf } from '../report/draft.ts'
 import type { Report } from '../report/report.ts'
-import { scanImage } from '../scan/scan.ts'
+import { expiredRemark } from '../scan/exceptions.ts'
+import { type Scan, scanImage } from '../scan/scan.ts'
 import { scanInWords, scanReport } from '../scan/scan-report.ts'
 import type { Scanner } from '../scan/scanner.ts'
 import { judge, refusalError, type Verdict } from '../scan/verdict.ts'
 import { type Names, nameImage } from '../tags/name.ts'
 import type { Occasion } from '../tags/occasion.ts'
+import { againstBaseline } from './baseline.ts'
 import { isIn, moveAll, upload } from './carry.ts'
 import { look } from './look.ts'
 import { type Cargo, obtain, openGiven } from './obtain.ts'
@@ -92,21 +94,28 @@ async function verify({ request }: Run, plan: PublishPlan, { source, image }: Ca
 
 /** Looks at every platform and decides. */
 async function gate(
-  { request, edges, facts }: Run,
-  { directory, image }: Cargo,
+  run: Run,
+  cargo: Cargo,
   { scanner, say }: { readonly scanner: Promise<Scanner> | undefined; readonly say: Say },
 ): Promise<Verdict> {
-  const { platforms, root } = image
+  const { request, facts } = run
   const found = await scanner
-  const wanted = { layoutDirectory: directory, platforms, gate: request.gate }
-  const scan =
-    found === undefined
-      ? 'off'
-      : await edges.reporter.group('Scan', () => scanImage({ ...wanted, scanner: found }, edges))
-  const verdict = judge(root.descriptor, scan, request.gate)
+  const scan = found === undefined ? 'off' : await scanCargo(run, cargo, found)
+  const verdict = judge(cargo.image.root.descriptor, scan, request.gate)
   facts.scan = scanReport(scan, verdict)
   say(scanInWords(facts.scan))
   return verdict
+}
+
+async function scanCargo(run: Run, { directory, image }: Cargo, scanner: Scanner): Promise<Scan> {
+  const { request, edges } = run
+  const way = { gate: request.gate, scanner }
+  const names = request.images.map(formatRepository)
+  const wanted = { ...way, layoutDirectory: directory, platforms: image.platforms, names }
+  const scan = await edges.reporter.group('Scan', () => scanImage(wanted, edges))
+  const remark = expiredRemark(scan.expired)
+  if (remark !== '') edges.reporter.notice(remark)
+  return againstBaseline(run, scan, way)
 }
 
 /** The only way to an `Admitted` image. A refusal ends the step before any registry has seen a byte. */

@@ -17,6 +17,7 @@ export function scanOf(scan: ScanReport): string {
   if (scan.result === 'not-scanned' && scan.decision === '') return ''
   const parts = ['### Scan', `${DECISIONS[scan.decision]}${scannerOf(scan)}`]
   if (scan.platforms.length > 0) parts.push(countsOf(scan))
+  if (scan.baseline !== undefined) parts.push(baselineOf(scan, scan.baseline))
   if (scan.scope !== undefined) parts.push(...leftOutOf(scan.scope), ...expiredOf(scan.scope))
   return parts.join('\n\n')
 }
@@ -35,6 +36,17 @@ function leftOutOf(scope: ScanScope): readonly string[] {
   ]
   return parts.length === 0 ? [] : [`As it was asked for, ${parts.join('; ')}.`]
 }
+
+/** What was live before, and is no news. */
+function baselineOf({ findings }: ScanReport, baseline: string): string {
+  const shared = findings.filter(({ reason }) => reason === IN_BASELINE).length
+  const none = `Compared with ${code(baseline, 300)}: every finding is new.`
+  if (shared === 0) return none
+  return `${formatCount(shared, 'finding')} ${shared === 1 ? 'is' : 'are'} in ${code(baseline, 300)} too and ${shared === 1 ? 'does' : 'do'} not count.`
+}
+
+/** The reason that such a finding has. */
+const IN_BASELINE = 'the baseline has it too'
 
 const EXPIRED_ROOM = { most: 50, bytes: 20_000 }
 

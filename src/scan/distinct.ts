@@ -8,6 +8,9 @@ export type DistinctFinding = Distinct<Finding>
 /** What decides which findings count. */
 export type Rule = Pick<Gate, 'severities' | 'ignoreUnfixed'> & { readonly scope: Pick<Scope, 'scanners'> }
 
+/** Why a finding is listed and does not count. */
+export type Pass = 'only reported' | 'without a fix' | 'in the baseline'
+
 const SCANNER_OF: Readonly<Record<Finding['kind'], ScannerName>> = {
   vulnerability: 'vuln',
   secret: 'secret',
@@ -24,7 +27,8 @@ export function counts(finding: Finding, rule: Rule): boolean {
  * Why a finding is listed and does not count. `ignore-unfixed` is Trivy's: it leaves out every vulnerability whose status
  * is not `fixed` (pkg/flag/vulnerability_flags.go); it is applied here and not there, so that what is left out stays listed.
  */
-export function letPass(finding: Finding, rule: Rule): 'only reported' | 'without a fix' | undefined {
+export function letPass(finding: Finding, rule: Rule): Pass | undefined {
+  if (finding.isKnown === true) return 'in the baseline'
   if (rule.scope.scanners[SCANNER_OF[finding.kind]] === 'report') return 'only reported'
   if (rule.ignoreUnfixed && finding.kind === 'vulnerability' && finding.status !== 'fixed') return 'without a fix'
   return undefined

@@ -34,6 +34,14 @@ export function ignoreFile(active: readonly Exception[]): string {
   return JSON.stringify(Object.fromEntries(sections))
 }
 
+/** The remark that belongs on the run's page when exceptions ran out; empty when none did. */
+export function expiredRemark(expired: readonly Exception[]): string {
+  const [first, ...others] = expired.map(expiredLine)
+  if (first === undefined) return ''
+  const more = others.length === 0 ? '' : `, and ${others.length} more in the log`
+  return `An exception of the scan no longer counts: ${first}${more}`
+}
+
 /** One line for people: `CVE-2026-1 (.trivyignore, line 3) expired on 2026-01-31`. */
 export function expiredLine({ id, origin, expires }: Exception): string {
   return `${plainLine(id, 100)} (${plainLine(origin, 200)}) expired on ${dayOf(expires)}`

@@ -84,6 +84,8 @@ export type PlatformScan = {
   readonly findings: readonly Finding[]
   /** found too, and taken out by an exception or a VEX document: Trivy's exit code is not about these */
   readonly accepted: readonly Accepted[]
+  /** the file with what is in the platform, when it was asked for */
+  readonly sbom?: string
 }
 
 /** What a report must be about. */

@@ -1,6 +1,14 @@
 import { SCANNERS } from '../plan/request.ts'
 import type { ReportedFinding, ScanReport, ScanScope } from '../report/report.ts'
-import { countBySeverity, counts, type DistinctFinding, distinctFindings, letPass, type Rule } from './distinct.ts'
+import {
+  countBySeverity,
+  counts,
+  type DistinctFinding,
+  distinctFindings,
+  letPass,
+  type Pass,
+  type Rule,
+} from './distinct.ts'
 import type { Scan } from './scan.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -22,6 +30,7 @@ export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
     const own = findings.filter((finding) => counts(finding, rule))
     return { platform, counts: countBySeverity(own, rule.severities) }
   })
+  const sboms = scan.platforms.flatMap(({ platform, sbom }) => (sbom === undefined ? [] : [{ platform, file: sbom }]))
   return {
     result: counted.length === 0 ? 'clean' : 'findings',
     decision,
@@ -33,6 +42,8 @@ export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
       ...accepted.map((finding) => reported(finding, finding.reason)),
     ],
     ...(database === undefined ? {} : { database }),
+    ...(scan.baseline === undefined ? {} : { baseline: scan.baseline }),
+    ...(sboms.length === 0 ? {} : { sboms }),
     scanner: `trivy ${scanner.version}`,
     scannerFrom: scanner.from,
     scannerSha256: scanner.sha256,
@@ -65,8 +76,14 @@ function scopeOf({ rule: { scope }, expired }: Scan): ScanScope {
   }
 }
 
+const REASONS: Readonly<Record<Pass, string>> = {
+  'only reported': 'only reported',
+  'without a fix': 'no fix yet',
+  'in the baseline': 'the baseline has it too',
+}
+
 function reasonOf(finding: DistinctFinding, rule: Rule): string {
-  return letPass(finding, rule) === 'only reported' ? 'only reported' : 'no fix yet'
+  return REASONS[letPass(finding, rule) ?? 'without a fix']
 }
 
 /** @param reason why it does not count; empty when it does */

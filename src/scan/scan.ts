@@ -11,6 +11,7 @@ import { broken, type Exited, exited } from './ended.ts'
 import { expiredLine, ignoreFile, sortExceptions } from './exceptions.ts'
 import { type PlatformScan, parseFindings } from './findings.ts'
 import { writePlatformLayout } from './platform-layout.ts'
+import { writeSbom } from './sbom.ts'
 import type { Scanner } from './scanner.ts'
 import { settingsFile } from './settings.ts'
 import { EXIT, LIMITS, type Limits, scanCommand } from './trivy.ts'
@@ -24,6 +25,8 @@ export type ScanRequest = {
   readonly platforms: readonly ScanPlatform[]
   readonly gate: Gate
   readonly scanner: Scanner
+  /** repositories that the image goes to, for the files with what is in it; absent: no such file is written */
+  readonly names?: readonly string[]
   /** where the scanner keeps its database (absolute); default: nowhere that lasts */
   readonly cacheDirectory?: string
   readonly limits?: Limits
@@ -47,6 +50,8 @@ export type Scan = {
   readonly rule: Pick<Gate, 'severities' | 'ignoreUnfixed' | 'scope'>
   /** exceptions that no longer hold */
   readonly expired: readonly Exception[]
+  /** the image whose findings do not count, once it was scanned too */
+  readonly baseline?: string
 }
 
 export type ScanEdges = Pick<Edges, 'exec' | 'reporter' | 'clock' | 'scratch'>
@@ -71,7 +76,7 @@ export async function scanImage(request: ScanRequest, edges: ScanEdges): Promise
   try {
     const database = await databaseFor(gate, scanner, room, { ...edges, timeoutMs: limits.databaseMs })
     const expired = await putExceptions(gate.scope, room, edges)
-    const run = { request, edges, room, program: scanner.program, timeoutMs: limits.scanMs }
+    const run = { request, edges, room, program: scanner.program, timeoutMs: request.limits?.scanMs ?? gate.timeoutMs }
     const platforms: PlatformScan[] = []
     for (const platform of asked) platforms.push(await scanPlatform(platform, run))
     const { severities, ignoreUnfixed, scope } = gate
@@ -102,11 +107,6 @@ async function putExceptions(scope: Scope, room: Workroom, edges: ScanEdges): Pr
   await writeFile(room.exceptions, ignoreFile(active))
   if (scope.settings !== undefined) await writeFile(room.settings, settingsFile(scope.settings))
   for (const one of expired) edges.reporter.info(`Exception ${expiredLine(one)} and no longer counts`)
-  if (expired.length > 0) {
-    const [first, ...others] = expired.map(expiredLine)
-    const more = others.length === 0 ? '' : `, and ${others.length} more in the log`
-    edges.reporter.notice(`An exception of the scan no longer counts: ${first}${more}`)
-  }
   return expired
 }
 
@@ -138,7 +138,11 @@ async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformS
   const scan = { ...parseFindings(report, expected), imageId: platform.config.digest }
   mustAgree(ended, scan, name, withLayout(run))
   tell(scan, gate, edges)
-  return scan
+  if (gate.sbom === undefined || request.names === undefined) return scan
+  const names = request.names.map((image) => `${image}@${platform.manifest.digest}`)
+  const about = { report, platform: platform.platform, input, format: gate.sbom, names }
+  const wish = { ...about, imageId: platform.config.digest, diffIds: new Map() }
+  return { ...scan, sbom: await writeSbom(wish, { program: run.program, room: withLayout(run), edges }) }
 }
 
 /** The layout's own folder says nothing to a reader either. */

@@ -1,6 +1,6 @@
 import { join, relative } from 'node:path'
 import type { Command } from '../edges.ts'
-import type { Gate, Scope } from '../plan/request.ts'
+import type { Gate, SbomFormat, Scope } from '../plan/request.ts'
 import type { Workroom } from './workroom.ts'
 
 /**
@@ -38,8 +38,9 @@ export function scanCommand(program: string, gate: Gate, target: ScanTarget, roo
     ...['--cache-backend', 'memory'],
     // No `--skip-java-db-update`: without a Java database any image with a jar would end in an error.
     '--skip-db-update',
-    ...['--timeout', '10m'],
-    '--list-all-pkgs=false',
+    // Ours comes first, and ends what this one does not cover.
+    ...['--timeout', `${Math.ceil(gate.timeoutMs / 1000) + 60}s`],
+    `--list-all-pkgs=${gate.sbom !== undefined}`,
     ...quietly(room),
   ]
   return { program, args, env: room.env, directory: room.images }
@@ -77,6 +78,18 @@ export function knownPackagesCommand(program: string, room: Workroom): Command {
     ...['rootfs', relative(room.images, room.known), '--scanners', 'vuln', '--exit-code', String(EXIT.findings)],
     ...['--cache-backend', 'memory', '--skip-db-update', '--list-all-pkgs=false', ...quietly(room)],
   ]
+  return { program, args, env: room.env, directory: room.images }
+}
+
+/** The command that makes an SBOM of a report that lists all packages. Paths are relative to the room's folder of images. */
+export function convertCommand(
+  program: string,
+  format: SbomFormat,
+  { from, to }: { readonly from: string; readonly to: string },
+  room: Workroom,
+): Command {
+  // It knows neither `--disable-telemetry` nor `--skip-version-check`, and asks nobody.
+  const args = ['convert', '--format', format, '--output', to, '--cache-dir', cacheArgument(room), from]
   return { program, args, env: room.env, directory: room.images }
 }
 
