@@ -93,6 +93,18 @@ describe('judge refuses', () => {
     expect(verdict).toMatchObject({ blocking: [SECRET], unfixedOnly: false })
   })
 
+  test('what an exception let pass until it expired, and says so', () => {
+    const exception = {
+      ...{ about: ['vuln' as const], id: 'CVE-1', paths: [], purls: [], statement: '' },
+      ...{ expires: '2026-10-01T00:00:00Z', origin: '.trivyignore, line 3' },
+    }
+    const other = { ...exception, id: 'CVE-9' }
+    const scan = { ...scanOf({ 'linux/amd64': [cve('CVE-1', UNFIXED)] }), expired: [other, exception] }
+    const refusal = refusalOf(scan)
+    expect(refusal.expired).toEqual([exception])
+    expect(refusalError(refusal, GATE).hint).toContain('CVE-1 (.trivyignore, line 3) expired on 2026-10-01')
+  })
+
   test('with each finding once, worst first, and all its platforms', () => {
     const both = [cve('CVE-2'), cve('CVE-1'), cve('CVE-2', { package: 'q' }), SECRET]
     const { blocking } = refusalOf(scanOf({ 'linux/amd64': both, 'linux/arm64': [cve('CVE-2'), cve('CVE-2')] }))

@@ -3,8 +3,9 @@ import { type Admitted, admit } from '../image/admitted.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { isIndex } from '../image/media-type.ts'
 import { plainLine } from '../plain-text.ts'
-import { type Gate, SCANNERS } from '../plan/request.ts'
+import { type Exception, type Gate, SCANNERS } from '../plan/request.ts'
 import { countBySeverity, counts, type DistinctFinding, distinctFindings } from './distinct.ts'
+import { expiredLine } from './exceptions.ts'
 import type { Scan } from './scan.ts'
 
 /** What the gate says. A refusal is an answer, not an error. */
@@ -18,6 +19,8 @@ export type Refusal = {
   readonly blocking: readonly [DistinctFinding, ...DistinctFinding[]]
   /** nothing that stops it has a fix yet */
   readonly unfixedOnly: boolean
+  /** exceptions that would have let some of it pass, had their time not run out */
+  readonly expired: readonly Exception[]
 }
 
 /**
@@ -31,7 +34,9 @@ export function judge(root: Descriptor, scan: Scan | 'off', gate: Gate): Verdict
   const [worst, ...others] = distinctFindings(scan.platforms, (finding) => counts(finding, gate))
   if (worst === undefined) return { pass: true, image: admit(root, 'passed') }
   if (gate.scan === 'report') return { pass: true, image: admit(root, 'reported') }
-  return { pass: false, blocking: [worst, ...others], unfixedOnly: [worst, ...others].every(isUnfixed) }
+  const blocking = [worst, ...others] as const
+  const expired = scan.expired.filter(({ id }) => blocking.some((finding) => finding.id === id))
+  return { pass: false, blocking, unfixedOnly: blocking.every(isUnfixed), expired }
 }
 
 /** A refusal as the error that ends the step: `SCAN_FINDINGS`, with the worst findings and a hint that fits them. */
@@ -93,6 +98,12 @@ function describe(finding: DistinctFinding): string {
 }
 
 function hintFor(refusal: Refusal): { readonly hint?: string } {
+  const [over] = refusal.expired
+  if (over !== undefined) {
+    return {
+      hint: `Exception ${expiredLine(over)}: take the fix if there is one by now, or decide anew and set a new date.`,
+    }
+  }
   if (refusal.unfixedOnly) {
     return { hint: 'None of these has a fix yet: `ignore-unfixed: true` lets them pass and keeps listing them.' }
   }
