@@ -100,7 +100,8 @@ describe('stageLayout', () => {
     expect(registry.requests.map(({ method }) => method)).toEqual(image.content.map(() => 'GET'))
     const [platform] = image.platforms
     if (platform === undefined) throw new Error('an image without a platform')
-    const made = { layoutDirectory: directory, directory: await temporary(), ...platform }
+    const room = { directory: await temporary(), blobs: await temporary() }
+    const made = { layoutDirectory: directory, ...room, ...platform }
     expect(await writePlatformLayout(made)).toMatchObject({ input: 'linux-amd64' })
   })
 

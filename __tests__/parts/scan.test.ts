@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { need, requirePart } from '../../scripts/part/index.ts'
+import { parseDigest } from '../../src/image/digest.ts'
 import { type Gate, SEVERITIES } from '../../src/plan/request.ts'
 import { parseFindings } from '../../src/scan/findings.ts'
 import { type ScanRequest, scanImage } from '../../src/scan/scan.ts'
@@ -167,13 +168,12 @@ describe.skipIf(!ready)('a scan with the real Trivy', () => {
     const text = await readFile(join(import.meta.dirname, '../fixtures/trivy', `${name}.json`), 'utf8')
     const [asked] = scan.asked
     if (asked === undefined) return never()
-    const expected = {
-      platform: asked.platform,
-      config: asked.config.digest,
-      input: 'linux-amd64',
-      severities: SEVERITIES,
-    }
-    expect(scan.platforms).toEqual([parseFindings(text, expected)])
+    // Recorded of the copy of the configuration that the scanner is given.
+    const config = parseDigest(JSON.parse(text).Metadata.ImageID)
+    const layers = new Set(asked.layers.map(({ digest }) => digest))
+    const expected = { platform: asked.platform, config, layers, input: 'linux-amd64', severities: SEVERITIES }
+    const recorded = { ...parseFindings(text, expected), imageId: asked.config.digest }
+    expect(scan.platforms).toEqual([recorded])
   })
 })
 

@@ -10,13 +10,20 @@ import type { SampleName } from './samples.ts'
 
 function recorded(name: SampleName): { text: string; expected: Expected } {
   const text = readFileSync(join(import.meta.dirname, '../fixtures/trivy', `${name}.json`), 'utf8')
-  const config = parseDigest(JSON.parse(text).Metadata.ImageID)
-  return { text, expected: { platform: 'linux/amd64', config, input: 'linux-amd64', severities: SEVERITIES } }
+  const { ImageID, DiffIDs }: { ImageID: string; DiffIDs: string[] } = JSON.parse(text).Metadata
+  const layers = new Set(DiffIDs.map(parseDigest))
+  const image = { platform: 'linux/amd64', config: parseDigest(ImageID), layers }
+  return { text, expected: { ...image, input: 'linux-amd64', severities: SEVERITIES } }
 }
 
 function parseRecorded(name: SampleName) {
   const { text, expected } = recorded(name)
   return parseFindings(text, expected)
+}
+
+/** What Trivy called a layer of a recorded image. */
+function layerOf(name: SampleName, at: number): string {
+  return JSON.parse(recorded(name).text).Metadata.DiffIDs[at]
 }
 
 describe('parseFindings reads what Trivy wrote about', () => {
@@ -42,6 +49,7 @@ describe('parseFindings reads what Trivy wrote about', () => {
         title: 'musl: x87 floating-point stack adjustment imbalance',
         url: 'https://avd.aquasec.com/nvd/cve-2019-14697',
         purl: 'pkg:apk/alpine/musl@1.1.19-r2?arch=x86_64&distro=3.10.2',
+        layer: layerOf('vulnerable', 0),
       },
     ])
   })
@@ -53,21 +61,24 @@ describe('parseFindings reads what Trivy wrote about', () => {
   test('a secret that a later layer took away, by rule, file and line only', () => {
     const title = 'GitHub Personal Access Token'
     const finding = { kind: 'secret', id: 'github-pat', severity: 'CRITICAL', title, file: '/app/.env', line: 1 }
-    expect(parseRecorded('deleted-secret').findings).toEqual([finding])
+    expect(parseRecorded('deleted-secret').findings).toEqual([{ ...finding, layer: layerOf('deleted-secret', 0) }])
   })
 
   test('a secret in the environment, without a word of what it is', () => {
     const scan = parseRecorded('secret-in-env')
     expect(scan.findings).toMatchObject([{ kind: 'secret', id: 'github-pat', file: 'image configuration' }])
+    expect(scan.findings[0]).not.toHaveProperty('layer')
     expect(recorded('secret-in-env').text).toContain('THE-SECRET-ITSELF')
     expect(JSON.stringify(scan)).not.toMatch(/THE-SECRET-ITSELF|GH_TOKEN|\*\*\*/)
   })
 })
 
 const CONFIG = digestOf('config')
+const LAYER = digestOf('layer')
 const EXPECTED: Expected = {
   platform: 'linux/arm64',
   config: CONFIG,
+  layers: new Set([LAYER]),
   input: 'linux-arm64',
   severities: ['HIGH', 'CRITICAL'],
 }
@@ -86,6 +97,27 @@ function report(changes: object): string {
 function withResult(result: object): string {
   return report({ Results: [{ Target: 't', ...result }] })
 }
+
+describe('the layer of a finding', () => {
+  const misconfiguration = { ID: 'DS-0002', Severity: 'HIGH' }
+  const found = (layer: unknown) => {
+    const results = { Vulnerabilities: [CVE], Secrets: [SECRET], Misconfigurations: [misconfiguration] }
+    const located = Object.entries(results).map(([key, [item]]) => [key, [{ ...item, Layer: layer }]])
+    return parseFindings(withResult(Object.fromEntries(located)), EXPECTED).findings
+  }
+
+  test('is the one that brought it, whatever was found', () => {
+    expect(found({ DiffID: LAYER }).map(({ layer }) => layer)).toEqual([LAYER, LAYER, LAYER])
+  })
+
+  test.each([
+    ['Trivy names none', {}],
+    ['an SBOM in the image names one of another image', { DiffID: digestOf('another') }],
+    ['an SBOM in the image names what is none', { DiffID: '::error::' }],
+  ])('is not known where %s', (_name, layer) => {
+    for (const finding of found(layer)) expect(finding).not.toHaveProperty('layer')
+  })
+})
 
 describe('parseFindings takes for broken', () => {
   test.each([
@@ -112,6 +144,8 @@ describe('parseFindings takes for broken', () => {
     ['a severity nobody knows', withResult({ Vulnerabilities: [{ ...CVE, Severity: 'high' }] })],
     ['a severity that was not asked for', withResult({ Vulnerabilities: [{ ...CVE, Severity: 'LOW' }] })],
     ['a package identifier that is no object', withResult({ Vulnerabilities: [{ ...CVE, PkgIdentifier: 'x' }] })],
+    ['a layer that is no object', withResult({ Vulnerabilities: [{ ...CVE, Layer: 'x' }] })],
+    ['a layer whose name is a number', withResult({ Secrets: [{ ...SECRET, Layer: { DiffID: 1 } }] })],
     ['secrets that are no list', withResult({ Secrets: null })],
     ['a secret without rule', withResult({ Secrets: [{ ...SECRET, RuleID: undefined }] })],
     ['a secret without line', withResult({ Secrets: [{ ...SECRET, StartLine: undefined }] })],

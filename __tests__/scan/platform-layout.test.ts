@@ -1,11 +1,11 @@
-import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Digest } from '../../src/image/digest.ts'
 import { writePlatformLayout } from '../../src/scan/platform-layout.ts'
 import { closeWorkroom, openWorkroom } from '../../src/scan/workroom.ts'
 import { blobPath, type SampleImage, type SampleLayout, writeSampleLayout } from '../support/sample-layout.ts'
-import { INNER_COMMAND, sample } from './samples.ts'
+import { sample } from './samples.ts'
 import { failure, temporary } from './world.ts'
 
 async function twoPlatforms() {
@@ -18,22 +18,67 @@ function first({ platforms: [image] }: SampleLayout): SampleImage {
   return image
 }
 
-test('a platform gets a layout with its own manifest only, over the blobs of all', async () => {
-  const [layout, directory] = [await twoPlatforms(), await temporary()]
-  const [, arm] = layout.platforms
-  if (arm === undefined) throw new Error('no second platform')
-  const { input: name, config } = await writePlatformLayout({ layoutDirectory: layout.directory, ...arm, directory })
-  expect(name).toBe('linux-arm64-v8')
-  expect(config).toBe(arm.config.digest)
-  expect(JSON.parse(await readFile(join(directory, name, 'oci-layout'), 'utf8'))).toEqual({
-    imageLayoutVersion: '1.0.0',
+/** Where layouts are made: a folder for them, and one for what they hold. */
+async function place() {
+  const parent = await temporary()
+  const [directory, blobs] = [join(parent, 'images'), join(parent, 'blobs')]
+  await mkdir(directory)
+  return { directory, blobs }
+}
+
+const json = async (folder: string, digest: Digest) => JSON.parse(await readFile(blobPath(folder, digest), 'utf8'))
+
+describe('a platform', () => {
+  async function second() {
+    const [layout, room] = [await twoPlatforms(), await place()]
+    const [, arm] = layout.platforms
+    if (arm === undefined) throw new Error('no second platform')
+    const written = await writePlatformLayout({ layoutDirectory: layout.directory, ...arm, ...room })
+    return { layout, arm, written, folder: join(room.directory, written.input) }
+  }
+
+  test('gets a layout of its own, with its manifest only', async () => {
+    const { written, folder, arm } = await second()
+    expect(written.input).toBe('linux-arm64-v8')
+    expect(JSON.parse(await readFile(join(folder, 'oci-layout'), 'utf8'))).toEqual({ imageLayoutVersion: '1.0.0' })
+    const index = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8'))
+    expect(index.manifests).toHaveLength(1)
+    const manifest = await json(folder, index.manifests[0].digest)
+    expect(manifest.config).toMatchObject({ mediaType: arm.config.mediaType, digest: written.config })
+    expect(manifest.layers).toEqual(arm.layers)
   })
-  const index = JSON.parse(await readFile(join(directory, name, 'index.json'), 'utf8'))
-  expect(index.manifests).toEqual([
-    { mediaType: arm.manifest.mediaType, digest: arm.manifest.digest, size: arm.manifest.size },
-  ])
-  expect(await readlink(join(directory, name, 'blobs'))).toBe(join(layout.directory, 'blobs'))
-  expect((await stat(blobPath(join(directory, name), arm.config.digest))).size).toBe(arm.config.size)
+
+  test('has its layers named after their blobs there, and it is known what they were called', async () => {
+    const { written, folder, arm, layout } = await second()
+    const own = await json(layout.directory, arm.config.digest)
+    const { rootfs, ...copy } = await json(folder, written.config)
+    expect({ ...copy, rootfs: own.rootfs }).toEqual(own)
+    expect(rootfs).toEqual({ type: 'layers', diff_ids: arm.layers.map(({ digest }) => digest) })
+    expect([...written.diffIds]).toEqual(arm.layers.map(({ digest }, at) => [digest, own.rootfs.diff_ids[at]]))
+    expect(written.imageId).toBe(arm.config.digest)
+  })
+
+  test('shares the files of the image, and those with other platforms', async () => {
+    const { folder, arm, layout } = await second()
+    for (const { digest } of arm.layers) {
+      expect((await stat(blobPath(folder, digest))).ino).toBe((await stat(blobPath(layout.directory, digest))).ino)
+    }
+    expect(await readdir(join(folder, 'blobs', 'sha256'))).toHaveLength(arm.layers.length + 2)
+  })
+})
+
+test('platforms with a layer in common have it once, and so does one that has it twice', async () => {
+  const shared = { files: { a: 'what both of them have' } }
+  const platforms = [
+    { platform: 'linux/amd64', layers: [shared, shared] },
+    { platform: 'linux/arm64', layers: [shared] },
+  ]
+  const [layout, room] = [await writeSampleLayout(await temporary(), { platforms }), await place()]
+  for (const platform of layout.platforms) {
+    await writePlatformLayout({ layoutDirectory: layout.directory, ...platform, ...room })
+  }
+  // One layer, and a manifest and a configuration for each.
+  expect(await readdir(join(room.blobs, 'sha256'))).toHaveLength(5)
 })
 
 test.each([
@@ -44,29 +89,68 @@ test.each([
   ['\n//', 'platform'],
   ['x'.repeat(500), 'x'.repeat(60)],
 ])('the platform %j makes a folder that is safe as a path and as an argument', async (platform, name) => {
-  const [layout, directory] = [await twoPlatforms(), await temporary()]
-  const written = await writePlatformLayout({
-    ...first(layout),
-    layoutDirectory: layout.directory,
-    platform,
-    directory,
-  })
+  const [layout, room] = [await twoPlatforms(), await place()]
+  const one = { ...first(layout), layoutDirectory: layout.directory, ...room }
+  const written = await writePlatformLayout({ ...one, platform })
   expect(written.input).toBe(name)
-  expect(await readdir(directory)).toEqual([name])
+  expect(await readdir(room.directory)).toEqual([name])
 })
 
 test('two images for the same platform get two folders', async () => {
-  const [layout, directory] = [await twoPlatforms(), await temporary()]
-  const one = { ...first(layout), layoutDirectory: layout.directory, directory }
+  const [layout, room] = [await twoPlatforms(), await place()]
+  const one = { ...first(layout), layoutDirectory: layout.directory, ...room }
   const names = [await writePlatformLayout(one), await writePlatformLayout(one)].map(({ input }) => input)
   expect(names).toEqual(['linux-amd64', 'linux-amd64-2'])
 })
 
-test('a layout without blobs is invalid content', async () => {
-  const [layout, directory] = [await twoPlatforms(), await temporary()]
-  await rm(join(layout.directory, 'blobs'), { recursive: true })
-  const one = { ...first(layout), layoutDirectory: layout.directory, directory }
-  expect((await failure(writePlatformLayout(one))).code).toBe('CONTENT_INVALID')
+describe('invalid content is', () => {
+  async function refused(change: (layout: SampleLayout) => Promise<void>) {
+    const [layout, room] = [await twoPlatforms(), await place()]
+    await change(layout)
+    return failure(writePlatformLayout({ ...first(layout), layoutDirectory: layout.directory, ...room }))
+  }
+
+  test('a layout without blobs', async () => {
+    const error = await refused((layout) => rm(join(layout.directory, 'blobs'), { recursive: true }))
+    expect(error).toMatchObject({ code: 'CONTENT_INVALID', message: expect.stringContaining('no folder') })
+  })
+
+  test('a configuration that is not what its digest says', async () => {
+    const error = await refused((layout) => writeFile(blobPath(layout.directory, first(layout).config.digest), '{}'))
+    expect(error).toMatchObject({ code: 'CONTENT_INVALID', message: expect.stringContaining('digest') })
+  })
+
+  test('a configuration that is not there', async () => {
+    const error = await refused((layout) => rm(blobPath(layout.directory, first(layout).config.digest)))
+    expect(error).toMatchObject({ code: 'CONTENT_INVALID', message: expect.stringContaining('cannot be read') })
+  })
+})
+
+test('a missing layer is left missing, so that the scanner misses it', async () => {
+  const [layout, room] = [await twoPlatforms(), await place()]
+  const image = first(layout)
+  for (const { digest } of image.layers) await rm(blobPath(layout.directory, digest))
+  const { input } = await writePlatformLayout({ ...image, layoutDirectory: layout.directory, ...room })
+  expect(await readdir(join(room.directory, input, 'blobs', 'sha256'))).toHaveLength(2)
+})
+
+test('a layer that cannot be linked is copied', async () => {
+  // What lies on another file system; here there is one that both folders are not on, where there is any.
+  const [layout, room] = [await twoPlatforms(), await place()]
+  const image = first(layout)
+  const elsewhere = await mkdtemp('/dev/shm/platform-layout-').catch(() => undefined)
+  if (elsewhere === undefined) return
+  onTestFinished(() => rm(elsewhere, { recursive: true }))
+  const { input } = await writePlatformLayout({
+    ...image,
+    layoutDirectory: layout.directory,
+    ...room,
+    blobs: join(elsewhere, 'blobs'),
+  })
+  for (const { digest } of image.layers) {
+    const copy = await readFile(blobPath(join(room.directory, input), digest))
+    expect(copy.equals(await readFile(blobPath(layout.directory, digest)))).toBe(true)
+  }
 })
 
 test('the room is for us alone, and closing it leaves the layout and a given cache in place', async () => {
@@ -76,63 +160,9 @@ test('the room is for us alone, and closing it leaves the layout and a given cac
   const room = await openWorkroom({ directory, undoLater: () => undefined, keep: async () => '' }, cache)
   expect((await stat(room.directory)).mode & 0o077).toBe(0)
   expect(await readdir(room.images)).toEqual([])
-  await writePlatformLayout({ ...first(layout), layoutDirectory: layout.directory, directory: room.images })
+  const place = { directory: room.images, blobs: room.blobs }
+  await writePlatformLayout({ ...first(layout), layoutDirectory: layout.directory, ...place })
   await closeWorkroom(room)
   expect(await readdir(directory)).toEqual(['kept'])
   expect((await stat(blobPath(layout.directory, layout.root.digest))).size).toBe(layout.root.size)
 })
-
-describe('an image with a CMD below other layers', () => {
-  async function write(change: (layout: SampleLayout) => Promise<void> = async () => undefined) {
-    const [layout, directory] = [
-      await writeSampleLayout(await temporary(), { platforms: [INNER_COMMAND] }),
-      await temporary(),
-    ]
-    await change(layout)
-    const image = first(layout)
-    const written = await writePlatformLayout({ ...image, layoutDirectory: layout.directory, directory })
-    return { image, layout, folder: join(directory, written.input), config: written.config }
-  }
-  const json = async (folder: string, digest: Digest) => JSON.parse(await readFile(blobPath(folder, digest), 'utf8'))
-
-  test('gets a configuration that differs in the texts of its history alone, over the same files', async () => {
-    const { image, layout, folder, config } = await write()
-    expect(config).not.toBe(image.config.digest)
-    const index = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8'))
-    const manifest = await json(folder, index.manifests[0].digest)
-    expect(manifest.config.digest).toBe(config)
-    const before = await json(layout.directory, image.config.digest)
-    const after = await json(folder, config)
-    expect({ ...after, history: [] }).toEqual({ ...before, history: [] })
-    expect(after.history.map((entry: { created_by: string }) => entry.created_by)).toEqual([
-      'COPY secrets /',
-      '# CMD ["dev"]',
-      'COPY app /',
-      '# CMD ["app"]',
-    ])
-    const original = await json(layout.directory, image.manifest.digest)
-    expect({ ...manifest, config: 0 }).toEqual({ ...original, config: 0 })
-    for (const { digest } of image.layers) {
-      expect((await stat(blobPath(folder, digest))).ino).toBe((await stat(blobPath(layout.directory, digest))).ino)
-    }
-  })
-
-  test('is invalid content when its configuration is not what its digest says', async () => {
-    const swapped = write((layout) => writeFile(blobPath(layout.directory, first(layout).config.digest), '{}'))
-    expect(await failure(swapped)).toMatchObject({
-      code: 'CONTENT_INVALID',
-      message: expect.stringContaining('digest'),
-    })
-  })
-
-  test('leaves a missing layer missing, so that the scanner misses it', async () => {
-    const gone = async (layout: SampleLayout) =>
-      rm(blobPath(layout.directory, first(layout).layers[0]?.digest ?? never()))
-    const { folder, image } = await write(gone)
-    expect(await readdir(join(folder, 'blobs', 'sha256'))).toHaveLength(image.layers.length + 1)
-  })
-})
-
-function never(): never {
-  throw new Error('the sample is not what the test needs')
-}

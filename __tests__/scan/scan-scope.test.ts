@@ -11,6 +11,7 @@ import { answers, failure, fakeTrivy, GATE, SCOPE, scannerIn, temporary, world }
 const ROOM = {
   directory: '/t',
   images: '/t/images',
+  blobs: '/t/blobs',
   cache: '/t/cache',
   exceptions: '/t/exceptions.yaml',
   settings: '/t/settings.yaml',

@@ -6,6 +6,7 @@ import { GATE } from './world.ts'
 const ROOM: Workroom = {
   directory: '/t/scan-1',
   images: '/t/scan-1/images',
+  blobs: '/t/scan-1/blobs',
   cache: '/t/scan-1/cache',
   exceptions: '/t/scan-1/exceptions.yaml',
   settings: '/t/scan-1/settings.yaml',

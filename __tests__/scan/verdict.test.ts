@@ -28,7 +28,7 @@ function asked(platform: string): ScanPlatform {
     digest: digestOf(`${of} ${platform}`),
     size: 1,
   })
-  return { platform, manifest: descriptor('manifest'), config: descriptor('config') }
+  return { platform, manifest: descriptor('manifest'), config: descriptor('config'), layers: [] }
 }
 
 /** A scan of platforms with these findings. */

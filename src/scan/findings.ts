@@ -91,8 +91,9 @@ export type PlatformScan = {
 /** What a report must be about. */
 export type Expected = {
   readonly platform: string
-  /** digest of the platform's configuration */
+  /** digest of the configuration that the scanner was given, where a layer's diff ID is the digest of its blob */
   readonly config: Digest
+  readonly layers: ReadonlySet<Digest>
   /** `--input` as it was given */
   readonly input: string
   readonly severities: readonly Severity[]
@@ -186,7 +187,7 @@ function reasonOf(modified: Json, reader: Reader): string {
   return statement === '' ? plainLine(reader.text(modified['Source'], 'Source'), 100) : statement
 }
 
-function vulnerabilityOf(json: Json, reader: Reader): Vulnerability {
+function vulnerabilityOf(json: Json, reader: Reader): Vulnerability & Traits {
   const identifier = json['PkgIdentifier'] === undefined ? {} : reader.object(json['PkgIdentifier'], 'PkgIdentifier')
   return {
     kind: 'vulnerability',
@@ -199,11 +200,12 @@ function vulnerabilityOf(json: Json, reader: Reader): Vulnerability {
     title: plainLine(reader.text(json['Title'], 'Title')),
     url: reader.link(json['PrimaryURL'], 'PrimaryURL'),
     purl: plainLine(reader.text(identifier['PURL'], 'PURL'), 1000),
+    ...reader.layer(json['Layer']),
   }
 }
 
 /** `Match` and `Code` hold the secret's surroundings, masked by a guess of the scanner: they are not even read. */
-function secretOf(json: Json, file: string, reader: Reader): FoundSecret {
+function secretOf(json: Json, file: string, reader: Reader): FoundSecret & Traits {
   const line = json['StartLine']
   if (typeof line !== 'number' || !Number.isSafeInteger(line)) throw reader.wrong('a secret has no line')
   return {
@@ -213,10 +215,11 @@ function secretOf(json: Json, file: string, reader: Reader): FoundSecret {
     title: plainLine(reader.text(json['Title'], 'Title')),
     file,
     line,
+    ...reader.layer(json['Layer']),
   }
 }
 
-function misconfigurationOf(json: Json, file: string, reader: Reader): Misconfiguration {
+function misconfigurationOf(json: Json, file: string, reader: Reader): Misconfiguration & Traits {
   const cause = json['CauseMetadata'] === undefined ? {} : reader.object(json['CauseMetadata'], 'CauseMetadata')
   const line = cause['StartLine']
   return {
@@ -227,6 +230,7 @@ function misconfigurationOf(json: Json, file: string, reader: Reader): Misconfig
     file,
     line: typeof line === 'number' && Number.isSafeInteger(line) ? line : 0,
     url: reader.link(json['PrimaryURL'], 'PrimaryURL'),
+    ...reader.layer(json['Layer']),
   }
 }
 
@@ -255,6 +259,8 @@ type Reader = {
   /** an http or https address, or empty */
   link(value: unknown, what: string): string
   severity(value: unknown): Severity
+  /** which layer brought a finding, when it is one of the image: an SBOM in the image can name any other */
+  layer(value: unknown): Pick<Traits, 'layer'>
 }
 
 function readerOf(expected: Expected): Reader {
@@ -265,13 +271,14 @@ function readerOf(expected: Expected): Reader {
     if (typeof value !== 'string') throw wrong(`${what} is not a text`)
     return value
   }
+  const object = (value: unknown, what: string): Json => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(`${what} is not an object`)
+    return Object.fromEntries(Object.entries(value))
+  }
   return {
     wrong,
     text,
-    object(value, what) {
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(`${what} is not an object`)
-      return Object.fromEntries(Object.entries(value))
-    },
+    object,
     list(value, what) {
       if (value === undefined) return []
       if (!Array.isArray(value)) throw wrong(`${what} is not a list`)
@@ -291,6 +298,11 @@ function readerOf(expected: Expected): Reader {
       if (severity === undefined) throw wrong('a finding has no known severity')
       if (!expected.severities.includes(severity)) throw wrong(`a finding is ${severity}, which was not asked for`)
       return severity
+    },
+    layer(value) {
+      const layer = value === undefined ? '' : text(object(value, 'Layer')['DiffID'], 'Layer.DiffID')
+      const digest = tryParseDigest(layer)
+      return digest !== undefined && expected.layers.has(digest) ? { layer: digest } : {}
     },
   }
 }

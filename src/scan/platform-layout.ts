@@ -1,10 +1,11 @@
+import { constants } from 'node:fs'
 import { copyFile, link, mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
-import { algorithmOf, type Digest, digestOf, hexOf, tryParseDigest } from '../image/digest.ts'
+import { algorithmOf, type Digest, digestOf, hexOf } from '../image/digest.ts'
 import { MEDIA_TYPE } from '../image/media-type.ts'
-import { CONFIG_LIMIT, withoutBaseGuess } from './base-guess.ts'
+import { CONFIG_LIMIT, configForScanner, type ScannerConfig } from './scanner-config.ts'
 
 export type PlatformLayout = {
   /** the layout with all platforms */
@@ -13,51 +14,54 @@ export type PlatformLayout = {
   readonly platform: string
   readonly manifest: Descriptor
   readonly config: Descriptor
+  /** of the manifest, in its order */
+  readonly layers: readonly Descriptor[]
   /** the folder to make the new one in */
   readonly directory: string
+  /** holds what the scanner reads, for all platforms; made when it is missing */
+  readonly blobs: string
 }
 
 /** A layout with one platform in it. */
 export type Written = {
   /** name of its folder, `linux-arm64` */
   readonly input: string
-  /** the configuration that the scanner sees there: the image's own, or a copy that differs in the texts of its history */
+  /** of the configuration that the scanner sees there, a copy: it is what `ImageID` must be */
   readonly config: Digest
-}
+  /** of the image's own configuration, which whoever pulls it sees */
+  readonly imageId: Digest
+} & Pick<ScannerConfig, 'diffIds'>
 
 /**
  * Writes a layout that holds one platform only. Trivy takes the first manifest of a layout whatever `--platform` says, so
- * that a finding in any other platform would go unseen. Where Trivy would take layers for a base image and not look for
- * secrets in them, it gets a copy of the configuration, and a manifest that names it, over the same layers.
- * Throws `CONTENT_INVALID` when the layout has no blobs, or not those that the image names.
+ * that a finding in any other platform would go unseen. It gets a copy of the configuration, and a manifest that names it,
+ * over the same files of layers: `configForScanner` has the reasons. All bytes must have been checked.
+ * Throws `CONTENT_INVALID` when the layout has no blobs, or not the configuration that the image names.
  */
 export async function writePlatformLayout(layout: PlatformLayout): Promise<Written> {
-  const blobs = await blobsOf(layout.layoutDirectory)
-  const config = await readBlob(blobs, layout.config)
-  const changed = withoutBaseGuess(config.toString('utf8'))
+  const source = await blobsOf(layout.layoutDirectory)
+  const own = await readConfig(source, layout.config)
+  const layers = layout.layers.map(({ digest }) => digest)
+  const { text, diffIds } = configForScanner(own.toString('utf8'), layers)
   const input = await makeFolder(layout.directory, folderName(layout.platform))
   const folder = join(layout.directory, input)
+  const config = await writeBlob(layout.blobs, layout.config.mediaType, text)
+  const manifest = await writeBlob(layout.blobs, layout.manifest.mediaType, manifestOf(layout, config))
+  for (const layer of new Set(layers)) await borrow(pathOf(source, layer), pathOf(layout.blobs, layer))
   await writeFile(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
-  if (changed !== undefined) return { input, config: await writeCopy(folder, blobs, layout, Buffer.from(changed)) }
-  await writeFile(join(folder, 'index.json'), indexOf(layout.manifest))
+  await writeFile(join(folder, 'index.json'), indexOf(manifest))
   // One link for all: Trivy refuses a blob that is itself a link.
-  await symlink(blobs, join(folder, 'blobs'), 'junction')
-  return { input, config: layout.config.digest }
+  await symlink(layout.blobs, join(folder, 'blobs'), 'junction')
+  return { input, config: config.digest, imageId: layout.config.digest, diffIds }
 }
 
-/** A layout with another configuration over the same layers; returns the digest of that configuration. */
-async function writeCopy(folder: string, blobs: string, layout: PlatformLayout, config: Buffer): Promise<Digest> {
-  const text = (await readBlob(blobs, layout.manifest)).toString('utf8')
-  const manifest = parseManifest(text)
-  const named = { ...manifest.config, digest: digestOf(config), size: config.length }
-  const bytes = Buffer.from(JSON.stringify({ ...manifest.json, config: named }))
-  const own = join(folder, 'blobs')
-  await writeBlob(own, config)
-  await writeBlob(own, bytes)
-  for (const layer of new Set(manifest.layers)) await borrow(pathOf(blobs, layer), pathOf(own, layer))
-  const { mediaType } = layout.manifest
-  await writeFile(join(folder, 'index.json'), indexOf({ mediaType, digest: digestOf(bytes), size: bytes.length }))
-  return named.digest
+/** Nothing but what was read of the image's own: another reader of the same bytes may see more in them. */
+function manifestOf({ manifest: { mediaType }, layers }: PlatformLayout, config: Descriptor): string {
+  return JSON.stringify({ schemaVersion: 2, mediaType, config, layers: layers.map(bare) })
+}
+
+function bare({ mediaType, digest, size }: Descriptor): Descriptor {
+  return { mediaType, digest, size }
 }
 
 /** The same file under another name; over a border of file systems, or between users, a copy. */
@@ -67,19 +71,22 @@ async function borrow(from: string, to: string): Promise<void> {
     await link(from, to)
   } catch (error) {
     // What is missing here is for Trivy to miss: then there is no report that could be a clean one.
-    if (hasCode(error, 'ENOENT')) return
-    await copyFile(from, to)
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'EEXIST')) return
+    await copyFile(from, to, constants.COPYFILE_FICLONE)
   }
 }
 
-async function writeBlob(blobs: string, bytes: Buffer): Promise<void> {
-  const path = pathOf(blobs, digestOf(bytes))
+async function writeBlob(blobs: string, mediaType: string, text: string): Promise<Descriptor> {
+  const bytes = Buffer.from(text)
+  const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length }
+  const path = pathOf(blobs, descriptor.digest)
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, bytes)
+  return descriptor
 }
 
-/** A small blob, checked once more: what is written anew must come from what was verified. */
-async function readBlob(blobs: string, { digest, size }: Descriptor): Promise<Buffer> {
+/** Checked once more: what is written anew must come from what was verified. */
+async function readConfig(blobs: string, { digest, size }: Descriptor): Promise<Buffer> {
   const what = `scanning the image: ${digest} of its layout`
   if (size > CONFIG_LIMIT) throw new LadingError('CONTENT_INVALID', `${what} is larger than ${CONFIG_LIMIT} bytes`)
   let bytes: Buffer
@@ -93,19 +100,6 @@ async function readBlob(blobs: string, { digest, size }: Descriptor): Promise<Bu
     throw new LadingError('CONTENT_INVALID', `${what} is not what its digest says`)
   }
   return bytes
-}
-
-function parseManifest(text: string): { json: object; config: object; layers: readonly Digest[] } {
-  const json: unknown = JSON.parse(text)
-  const isManifest = typeof json === 'object' && json !== null && 'config' in json && 'layers' in json
-  if (!isManifest || typeof json.config !== 'object' || json.config === null || !Array.isArray(json.layers)) {
-    throw new LadingError('CONTENT_INVALID', 'scanning the image: its manifest has no configuration and layers')
-  }
-  const layers = json.layers.flatMap((layer: unknown) => {
-    const digest = typeof layer === 'object' && layer !== null && 'digest' in layer ? layer.digest : undefined
-    return typeof digest === 'string' ? (tryParseDigest(digest) ?? []) : []
-  })
-  return { json, config: json.config, layers }
 }
 
 function pathOf(blobs: string, digest: Digest): string {
@@ -155,6 +149,5 @@ function hasCode(error: unknown, code: string): boolean {
 }
 
 function indexOf(manifest: Descriptor): string {
-  const { mediaType, digest, size } = manifest
-  return JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [{ mediaType, digest, size }] })
+  return JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [manifest] })
 }

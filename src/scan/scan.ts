@@ -37,6 +37,8 @@ export type ScanPlatform = {
   readonly platform: string
   readonly manifest: Descriptor
   readonly config: Descriptor
+  /** of the manifest, in its order */
+  readonly layers: readonly Descriptor[]
 }
 
 /** What a whole image's scan brought. */
@@ -123,7 +125,8 @@ async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformS
   const name = plainLine(platform.platform)
   if (edges.clock.signal.aborted) throw new LadingError('CANCELLED', `scanning ${name}: the step was cancelled`)
   const { layoutDirectory, gate } = request
-  const { input, config } = await writePlatformLayout({ layoutDirectory, ...platform, directory: room.images })
+  const { images: directory, blobs } = room
+  const { input, config } = await writePlatformLayout({ layoutDirectory, ...platform, directory, blobs })
   const output = `${input}.json`
   const command = scanCommand(run.program, gate, { input, output }, room)
   const onLine = (line: string): void => edges.reporter.debug(plainLine(line))
@@ -133,7 +136,8 @@ async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformS
     withLayout(run),
   )
   const report = await answerOf(ended, join(room.directory, output), name, withLayout(run))
-  const expected = { platform: platform.platform, config, input, severities: gate.severities }
+  const layers = new Set(platform.layers.map(({ digest }) => digest))
+  const expected = { platform: platform.platform, config, layers, input, severities: gate.severities }
   // The report is about what was written for the scanner, and that was made from this platform's configuration.
   const scan = { ...parseFindings(report, expected), imageId: platform.config.digest }
   mustAgree(ended, scan, name, withLayout(run))

@@ -11,6 +11,8 @@ export type Workroom = {
   readonly directory: string
   /** working directory: holds the platforms' layouts and nothing else */
   readonly images: string
+  /** what the layouts hold, each piece once */
+  readonly blobs: string
   /** where the scanner keeps its database */
   readonly cache: string
   /** the file with the exceptions that hold, and that with the settings: written by us, and not where the scanner looks by itself */
@@ -30,12 +32,13 @@ export async function openWorkroom(scratch: Scratch, cacheDirectory?: string): P
   const directory = await realpath(made)
   const within = (name: string): string => join(directory, name)
   const cache = cacheDirectory ?? within('cache')
-  for (const folder of [within('images'), within('home'), within('tmp'), cache]) {
+  for (const folder of [within('images'), within('blobs'), within('home'), within('tmp'), cache]) {
     await mkdir(folder, { recursive: true, mode: 0o700 })
   }
   return {
     directory,
     images: within('images'),
+    blobs: within('blobs'),
     cache,
     exceptions: within('exceptions.yaml'),
     settings: within('settings.yaml'),
