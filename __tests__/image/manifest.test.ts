@@ -65,6 +65,7 @@ describe('parseManifest', () => {
     ['another manifest as a layer', { ...IMAGE, layers: [part('hidden', MEDIA_TYPE.ociManifest)] }],
     ['an index as its configuration', { ...IMAGE, config: part('hidden', MEDIA_TYPE.ociIndex) }],
     ['layers twice, in two spellings', { ...IMAGE, Layers: [] }],
+    ['layers twice, in letters that only Go takes for the same', { ...IMAGE, layerſ: [] }],
     ['a digest twice, in two spellings', { ...IMAGE, layers: [{ ...part('x'), Digest: digestOf('y') }] }],
   ])('refuses %s', (_name, value, mediaType) => {
     expect(() => parse(value, mediaType)).toThrow(expect.objectContaining({ code: 'CONTENT_INVALID' }))

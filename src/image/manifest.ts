@@ -128,11 +128,14 @@ function parseObject(bytes: Uint8Array, owner: Descriptor): Readonly<Record<stri
   return json
 }
 
-/** Go's JSON reader takes `Layers` for `layers`: two such keys would be two images, one for us and one for engines. */
+/**
+ * Go's JSON reader takes `Layers` for `layers`, and by the folding of Unicode `layerſ` too (encoding/json, foldRune), whose
+ * capital is an S. Two such keys would be two images, one for us and one for engines.
+ */
 function refuseTwins(json: Readonly<Record<string, unknown>>, owner: Descriptor | string): void {
   const keys = Object.keys(json)
-  if (new Set(keys.map((key) => key.toLowerCase())).size < keys.length) {
-    throw invalid(owner, 'has two keys that differ in case only')
+  if (new Set(keys.map((key) => key.toUpperCase().toLowerCase())).size < keys.length) {
+    throw invalid(owner, 'has two keys that are one to other readers')
   }
 }
 
