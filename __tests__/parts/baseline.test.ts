@@ -107,6 +107,9 @@ describe.skipIf(!ready)('a layout, the real Trivy and what is live already', () 
       expect(text).toContain(platform === 'linux/amd64' ? 'openssl' : 'musl')
       expect(text).not.toContain(FALSE_TOKEN)
       expect(text).not.toMatch(/linux-(?:amd64|arm64)|\/tmp\//)
+      // The scanner is given others in their place.
+      const { config, diffIds } = await ownOf(layout, digests[platform] ?? '')
+      for (const digest of [config, ...diffIds]) expect(text).toContain(digest)
     }
     expect(toldBy(end)).not.toContain(FALSE_TOKEN)
   })

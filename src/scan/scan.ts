@@ -126,7 +126,7 @@ async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformS
   if (edges.clock.signal.aborted) throw new LadingError('CANCELLED', `scanning ${name}: the step was cancelled`)
   const { layoutDirectory, gate } = request
   const { images: directory, blobs } = room
-  const { input, config } = await writePlatformLayout({ layoutDirectory, ...platform, directory, blobs })
+  const { input, config, imageId, diffIds } = await writePlatformLayout({ layoutDirectory, ...platform, directory, blobs })
   const output = `${input}.json`
   const command = scanCommand(run.program, gate, { input, output }, room)
   const onLine = (line: string): void => edges.reporter.debug(plainLine(line))
@@ -139,13 +139,13 @@ async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformS
   const layers = new Set(platform.layers.map(({ digest }) => digest))
   const expected = { platform: platform.platform, config, layers, input, severities: gate.severities }
   // The report is about what was written for the scanner, and that was made from this platform's configuration.
-  const scan = { ...parseFindings(report, expected), imageId: platform.config.digest }
+  const scan = { ...parseFindings(report, expected), imageId }
   mustAgree(ended, scan, name, withLayout(run))
   tell(scan, gate, edges)
   if (gate.sbom === undefined || request.names === undefined) return scan
   const names = request.names.map((image) => `${image}@${platform.manifest.digest}`)
   const about = { report, platform: platform.platform, input, format: gate.sbom, names }
-  const wish = { ...about, imageId: platform.config.digest, diffIds: new Map() }
+  const wish = { ...about, imageId, diffIds }
   return { ...scan, sbom: await writeSbom(wish, { program: run.program, room: withLayout(run), edges }) }
 }
 
