@@ -23,7 +23,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   net: ['type access.ts', 'type edges.ts', 'error.ts', 'image'],
   registry: ['type access.ts', 'content', 'type edges.ts', 'error.ts', 'image', 'net', 'plain-text.ts'],
   cache: ['type edges.ts', 'error.ts', 'net', 'plain-text.ts'],
-  history: ['type edges.ts', 'error.ts', 'git.ts', 'image', 'net', 'plain-text.ts'],
+  project: ['type edges.ts', 'error.ts', 'git.ts', 'image', 'net', 'plain-text.ts'],
   survey: ['type edges.ts', 'error.ts'],
   build: ['type access.ts', 'type edges.ts', 'error.ts', 'image', 'type plan', 'plain-text.ts'],
   scan: ['type edges.ts', 'error.ts', 'image', 'plan', 'type report', 'plain-text.ts'],
@@ -45,7 +45,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   // GitHub, and what puts the edges together. Nothing but main sees them.
   action: ['type access.ts', 'type edges.ts', 'error.ts', 'git.ts', 'image', 'plan', 'report', 'tags', 'plain-text.ts'],
   'git.ts': ['type edges.ts'],
-  'world.ts': ['type access.ts', 'build', 'cache', 'content', 'type edges.ts', 'history', 'image', 'net', 'registry'],
+  'world.ts': ['type access.ts', 'build', 'cache', 'content', 'type edges.ts', 'image', 'net', 'project', 'registry'],
   'release.ts': [],
   'step.ts': ['action', 'type edges.ts', 'error.ts', 'type plan', 'release.ts', 'report', 'run.ts', 'world.ts'],
   'main.ts': ['action', 'error.ts', 'plan', 'release.ts', 'step.ts'],

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { makeExec } from '../../src/action/exec.ts'
 import type { Command, Exec, History } from '../../src/edges.ts'
-import { type HistoryOptions, openHistory } from '../../src/history/history.ts'
 import { openWire } from '../../src/net/wire.ts'
+import { type HistoryOptions, openHistory } from '../../src/project/history.ts'
 
 export const TOKEN = 'ghs_the-token-of-the-job'
 /** An environment in which git does as it likes, but for the configuration of whoever runs the tests. */
