@@ -12,7 +12,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   image: ['error.ts'],
   tags: ['type edges.ts', 'error.ts', 'image', 'plain-text.ts'],
   plan: ['image', 'tags'],
-  report: ['image', 'plan'],
+  report: ['image', 'plan', 'plain-text.ts'],
   'plain-text.ts': [],
   'error.ts': [],
   // What the world looks like to the core: types only.

@@ -199,7 +199,16 @@ export const WITH_EXCEPTIONS: Report = {
   ...PUBLISHED,
   scan: {
     ...PUBLISHED.scan,
-    findings: [{ ...critical(), ignored: true, reason: 'not reachable (.trivyignore.yaml, line 4, until 2026-12-31)' }],
+    place: { file: 'docker/api.Dockerfile', line: 12 },
+    image: 'acme/api/alpine',
+    findings: [
+      {
+        ...critical(),
+        ignored: true,
+        pass: 'accepted',
+        reason: 'not reachable (.trivyignore.yaml, line 4, until 2026-12-31)',
+      },
+    ],
     scope: {
       scanners: ['secret', 'license'],
       reportedOnly: ['license'],
@@ -254,6 +263,7 @@ function finding(index: number): ReportedFinding {
     origin: '',
     ignored: false,
     reason: '',
+    pass: '',
   }
 }
 
@@ -282,5 +292,6 @@ function secret(): ReportedFinding {
     origin: '',
     ignored: false,
     reason: '',
+    pass: '',
   }
 }

@@ -210,7 +210,7 @@ describe('scanReport', () => {
       decision: 'passed',
       total: { CRITICAL: 0, HIGH: 0 },
       platforms: [{ counts: { CRITICAL: 0, HIGH: 0 } }],
-      findings: [{ id: 'CVE-1', fixed: '' }],
+      findings: [{ id: 'CVE-1', fixed: '', pass: 'unfixed', ignored: true, reason: 'no fix yet' }],
     })
   })
 
@@ -250,5 +250,5 @@ test('what is only reported stops nothing, and its platforms count none of it', 
   expect(verdict).toMatchObject({ pass: true, image: { decision: 'passed' } })
   const report = scanReport(scan, verdict)
   expect(report).toMatchObject({ result: 'clean', platforms: [{ counts: { HIGH: 0 } }] })
-  expect(report.findings).toMatchObject([{ id: 'CVE-1', ignored: true, reason: 'only reported' }])
+  expect(report.findings).toMatchObject([{ id: 'CVE-1', ignored: true, pass: 'reported', reason: 'only reported' }])
 })

@@ -77,6 +77,8 @@ export type ScanReport = {
   readonly baseline?: string
   /** where the repository says what is in the image: its Dockerfile, or else the workflow; relative to its root */
   readonly place?: { readonly file: string; readonly line: number }
+  /** what the image is among those of its repository, the same from run to run: `acme/api`, `acme/api/alpine` */
+  readonly image?: string
   /** files with what is in each platform, when they were asked for */
   readonly sboms?: readonly { readonly platform: string; readonly file: string }[]
   /** `trivy 0.74.0` */
@@ -128,6 +130,8 @@ export type ReportedFinding = {
   readonly ignored: boolean
   /** why it does not count; empty when it does */
   readonly reason: string
+  /** the same for programs: an exception or VEX, nobody has fixed it, its kind is only reported, the baseline has it too */
+  readonly pass: '' | 'accepted' | 'unfixed' | 'reported' | 'baseline'
 }
 
 export type RateLimitReport = {

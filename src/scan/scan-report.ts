@@ -37,9 +37,9 @@ export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
     platforms,
     total: countBySeverity(counted, rule.severities),
     findings: [
-      ...counted.map((finding) => reported(finding, '')),
-      ...passedOver.map((finding) => reported(finding, reasonOf(finding, rule))),
-      ...accepted.map((finding) => reported(finding, finding.reason)),
+      ...counted.map((finding) => reported(finding, COUNTS)),
+      ...passedOver.map((finding) => reported(finding, whyPassed(finding, rule))),
+      ...accepted.map((finding) => reported(finding, { pass: 'accepted', reason: finding.reason })),
     ],
     ...(database === undefined ? {} : { database }),
     ...(scan.baseline === undefined ? {} : { baseline: scan.baseline }),
@@ -76,18 +76,22 @@ function scopeOf({ rule: { scope }, expired }: Scan): ScanScope {
   }
 }
 
-const REASONS: Readonly<Record<Pass, string>> = {
-  'only reported': 'only reported',
-  'without a fix': 'no fix yet',
-  'in the baseline': 'the baseline has it too',
+/** Why a finding does not count, for programs and for people; both empty when it does. */
+type Why = Pick<ReportedFinding, 'pass' | 'reason'>
+
+const COUNTS: Why = { pass: '', reason: '' }
+
+const REASONS: Readonly<Record<Pass, Why>> = {
+  'only reported': { pass: 'reported', reason: 'only reported' },
+  'without a fix': { pass: 'unfixed', reason: 'no fix yet' },
+  'in the baseline': { pass: 'baseline', reason: 'the baseline has it too' },
 }
 
-function reasonOf(finding: DistinctFinding, rule: Rule): string {
+function whyPassed(finding: DistinctFinding, rule: Rule): Why {
   return REASONS[letPass(finding, rule) ?? 'without a fix']
 }
 
-/** @param reason why it does not count; empty when it does */
-function reported(finding: DistinctFinding, reason: string): ReportedFinding {
+function reported(finding: DistinctFinding, { pass, reason }: Why): ReportedFinding {
   const { id, severity, kind, title, platforms } = finding
   const common = {
     id,
@@ -96,8 +100,9 @@ function reported(finding: DistinctFinding, reason: string): ReportedFinding {
     title,
     platforms,
     origin: finding.origin ?? '',
-    ignored: reason !== '',
+    ignored: pass !== '',
     reason,
+    pass,
   } as const
   switch (finding.kind) {
     case 'vulnerability': {
