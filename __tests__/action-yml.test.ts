@@ -35,7 +35,7 @@ test('action.yml has the inputs of the table, with their defaults, in its order'
 
 test('action.yml declares the outputs that work', () => {
   expect(Object.keys(action.outputs)).toEqual(
-    'digest digests version tags tag-names labels annotations bake-file image-refs tag-refs subjects published pushed scan-result vulnerabilities report-file rate-limit-limit rate-limit-remaining rate-limit-source rate-limit-reset failure-reason json'.split(
+    'digest digests version tags tag-names labels annotations bake-file image-refs tag-refs subjects published pushed scan-result vulnerabilities sarif-file sbom-file report-file rate-limit-limit rate-limit-remaining rate-limit-source rate-limit-reset failure-reason json'.split(
       ' ',
     ),
   )

@@ -45,6 +45,9 @@ test('the report takes a name of its own in a shared folder, and its place in a 
   expect(await writeKept(shared, { name: 'lading-bake', extension: 'json', text: '3' }, false)).toBe(
     join(shared, 'lading-bake.json'),
   )
+  const sarif = { name: 'lading-scan', extension: 'sarif', text: '4' } as const
+  expect(await writeKept(shared, sarif, false)).toBe(join(shared, 'lading-scan.sarif'))
+  expect(await writeKept(shared, sarif, false)).toBe(join(shared, 'lading-scan-2.sarif'))
   const named = join(folderWith(), 'a/b')
   await writeKept(named, report('1'), true)
   expect(await writeKept(named, report('2'), true)).toBe(join(named, 'lading-report.json'))

@@ -96,6 +96,7 @@ describe.skipIf(!(await need(['engine', 'buildx', 'registry3', 'trivy', 'trivy-d
       expect(step.leftovers.filter((path) => path.includes('/lading-'))).toEqual([
         expect.stringMatching(/lading-bake\.json$/),
         expect.stringMatching(/lading-report\.json$/),
+        expect.stringMatching(/lading-scan\.sarif$/),
       ])
     })
 

@@ -168,8 +168,15 @@ function oneShows(digest: Report['references'][number]['digest']): Report {
   return first === undefined ? PUBLISHED : { ...PUBLISHED, references: [{ ...first, digest }, ...rest] }
 }
 
+it('SBOM files are listed one a line, and none are', () => {
+  const sboms = ['amd64', 'arm64'].map((name) => ({ platform: `linux/${name}`, file: `/out/${name}.json` }))
+  const report = { ...PUBLISHED, scan: { ...PUBLISHED.scan, sboms } }
+  expect(outputs(report)['sbom-file']).toBe('/out/amd64.json\n/out/arm64.json')
+  expect(outputs(PUBLISHED)['sbom-file']).toBe('')
+})
+
 it('the table of outputs names the same ones', () => {
   expect(OUTPUTS.map(({ name }) => name).toSorted()).toEqual(
-    [...Object.keys(outputs(PUBLISHED)), 'report-file', 'bake-file'].toSorted(),
+    [...Object.keys(outputs(PUBLISHED)), 'report-file', 'bake-file', 'sarif-file'].toSorted(),
   )
 })

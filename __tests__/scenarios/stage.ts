@@ -49,7 +49,7 @@ export function unscanned(...images: readonly string[]): Record<string, string> 
   return { images: images.join('\n'), layout: 'layout', scan: 'off' }
 }
 
-/** A step that went well: no error annotation, and nothing is left behind but the report. */
+/** A step that went well: no error annotation, and nothing is left behind but the files of its outputs. */
 export function expectGreen(end: StepEnd): void {
   expect(errorsOf(end)).toEqual([])
   expect(end.main.exitCode).toBe(0)
@@ -79,7 +79,9 @@ function expectTidy({ main, post, leftovers }: StepEnd): void {
   expect(violations(main.report, SCHEMA)).toEqual([])
   expect(JSON.parse(main.outputs['json'] ?? '')).toEqual(main.report)
   expect({ exitCode: post.exitCode, annotations: post.log.annotations }).toEqual({ exitCode: 0, annotations: [] })
-  expect(leftovers.filter((path) => !/^temp\/lading-(?:report|bake)(?:-\d+)?\.json$/.test(path))).toEqual([])
+  expect(
+    leftovers.filter((path) => !/^temp\/lading-(?:(?:report|bake)(?:-\d+)?\.json|scan(?:-\d+)?\.sarif)$/.test(path)),
+  ).toEqual([])
   expect(main.signals.length).toBeLessThan(2)
 }
 

@@ -5,6 +5,7 @@ import type { Repository } from '../image/reference.ts'
 import { bakeFileOf } from '../report/bake-file.ts'
 import { outputsOf } from '../report/outputs.ts'
 import type { Failure, Report } from '../report/report.ts'
+import { sarifOf } from '../report/sarif.ts'
 import { summaryOf } from '../report/summary.ts'
 import { isReportNamed, readReportDirectory } from './environment.ts'
 import { openForm } from './form.ts'
@@ -14,7 +15,7 @@ import { errorAnnotation, makeReporter, type Write } from './reporter.ts'
 import { readFlag } from './single-values.ts'
 
 /**
- * Tells the runner what happened: report and bake file, outputs, summary, and for a failure the one error annotation. Returns
+ * Tells the runner what happened: report, bake and SARIF file, outputs, summary, and for a failure the one error annotation. Returns
  * what was told: a step whose report or outputs cannot be written is red, for the next step would go on without them.
  */
 export async function tell(report: Report, images: readonly Repository[], around: Surroundings): Promise<Report> {
@@ -28,10 +29,14 @@ export async function tell(report: Report, images: readonly Repository[], around
     }
   }
   const keep = (file: KeptFile) => writeKept(readReportDirectory(variables, directory), file, isReportNamed(variables))
-  const files = { 'report-file': '', 'bake-file': '' }
+  const files = { 'report-file': '', 'bake-file': '', 'sarif-file': '' }
   await attempt(async () => {
     const text = bakeFileOf(report, images)
     if (text !== undefined) files['bake-file'] = await keep({ name: 'lading-bake', extension: 'json', text })
+  })
+  await attempt(async () => {
+    const text = sarifOf(report)
+    if (text !== undefined) files['sarif-file'] = await keep({ name: 'lading-scan', extension: 'sarif', text })
   })
   await attempt(async () => {
     files['report-file'] = await keep({

@@ -24,6 +24,8 @@ export const OUTPUTS = [
   { name: 'pushed', description: 'JSON: the references that were written' },
   { name: 'scan-result', description: 'clean, findings or not-scanned' },
   { name: 'vulnerabilities', description: 'JSON: the number of findings of each severity' },
+  { name: 'sarif-file', description: 'Path of the findings as SARIF 2.1.0; empty when nothing was scanned' },
+  { name: 'sbom-file', description: 'Paths of the SBOM files, one a line; empty unless sbom-format asks for them' },
   { name: 'report-file', description: 'Path of the report' },
   { name: 'rate-limit-limit', description: 'Pulls from Docker Hub in a window; empty when there is no limit' },
   { name: 'rate-limit-remaining', description: 'Pulls that are left; empty when there is no limit' },

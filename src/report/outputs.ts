@@ -3,8 +3,8 @@ import { isLive, isSuccess, isToShow, liveNames } from './live-image.ts'
 import type { Report } from './report.ts'
 
 /**
- * The outputs of the step, by name; each name is always there. `report-file` and `bake-file` are added by whoever writes
- * the files.
+ * The outputs of the step, by name; each name is always there. `report-file`, `bake-file` and `sarif-file` are added by
+ * whoever writes the files.
  *
  * Names that one can pull (`image-refs`, `tag-refs`, `subjects`) are those where the image is known to be:
  * a step that signs what was never pushed would sign nothing.
@@ -28,6 +28,7 @@ export function outputsOf(report: Report, repositories: readonly Repository[]): 
     pushed: JSON.stringify(written(report)),
     'scan-result': report.scan.result,
     vulnerabilities: JSON.stringify(report.scan.total),
+    'sbom-file': lines((report.scan.sboms ?? []).map(({ file }) => file)),
     ...rateLimit(report),
     'failure-reason': report.failure?.code ?? '',
     json: reportText(report),

@@ -126,7 +126,12 @@ async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformS
   if (edges.clock.signal.aborted) throw new LadingError('CANCELLED', `scanning ${name}: the step was cancelled`)
   const { layoutDirectory, gate } = request
   const { images: directory, blobs } = room
-  const { input, config, imageId, diffIds } = await writePlatformLayout({ layoutDirectory, ...platform, directory, blobs })
+  const { input, config, imageId, diffIds } = await writePlatformLayout({
+    layoutDirectory,
+    ...platform,
+    directory,
+    blobs,
+  })
   const output = `${input}.json`
   const command = scanCommand(run.program, gate, { input, output }, room)
   const onLine = (line: string): void => edges.reporter.debug(plainLine(line))
