@@ -1,27 +1,7 @@
 import type { Kinship, RepositoryFacts } from '../edges.ts'
-import { LadingError } from '../error.ts'
-import { isLoopback } from '../image/reference.ts'
-import { discard, readBytes, readStart } from '../net/read.ts'
-import { isSameOrigin, withRedirects } from '../net/redirect.ts'
-import { withRetry } from '../net/retry.ts'
-import type { Headers, Response, Send } from '../net/send.ts'
-import { withTrace } from '../net/trace.ts'
+import type { Response } from '../net/send.ts'
 import { plainLine } from '../plain-text.ts'
-
-export type GitHubOptions = {
-  /** as GITHUB_API_URL; empty: there is nobody to ask */
-  readonly api: string
-  /** `acme/api` */
-  readonly repository: string
-  /** of the job; empty: asked without one, as anybody may for what is public */
-  readonly token: string
-  readonly wire: Send
-  readonly signal: AbortSignal
-  readonly now: () => Date
-  readonly sleep: (milliseconds: number) => Promise<void>
-  readonly random: () => number
-  readonly debug: (line: string) => void
-}
+import { type ApiOptions, type Json, objectOf, openApi, readObject, stringOf, wordsOf } from './api.ts'
 
 /** What GitHub's REST API tells of one repository. Nothing throws. */
 export type GitHub = {
@@ -31,40 +11,30 @@ export type GitHub = {
   facts(): Promise<RepositoryFacts | undefined>
 }
 
-type Json = Readonly<Record<string, unknown>>
-
 const KINDS: ReadonlyMap<string, Exclude<Kinship['kind'], 'unknown'>> = new Map([
   ['identical', 'same'],
   ['ahead', 'ahead'],
   ['behind', 'behind'],
   ['diverged', 'diverged'],
 ])
-/** Nothing of it is worth a long wait: without an answer the step goes on. */
-const RETRIES = 2
 const PATIENCE_MS = 15_000
-/** The largest answer that is read, in bytes. A comparison with a commit of 3000 files is far below. */
-const ANSWER_LIMIT = 4 * 1024 * 1024
 const LONGEST_TEXT = 500
 
-export function openGitHub(options: GitHubOptions): GitHub {
-  const { debug, signal, repository } = options
-  const base = baseOf(options)
-  const send = base === undefined ? undefined : sender(base, options)
+export function openGitHub(options: ApiOptions): GitHub {
+  const { debug, repository } = options
+  const api = openApi(options)
 
   /** An answer, or `undefined` when there is none that helps. */
   async function ask(path: string): Promise<Json | undefined> {
-    if (base === undefined || send === undefined) return undefined
-    const url = new URL(`${base.href}${path}`)
+    if (api === undefined) return undefined
+    const what = `/repos/${repository}${path.replace(/\?.*$/, '')}`
     try {
-      const headers = headersFor(base, options.token)
-      const response = await send({ method: 'GET', url, headers, signal, patienceMs: PATIENCE_MS })
-      const answer = response.status === 200 ? parse(await readBytes(response, ANSWER_LIMIT)) : undefined
-      if (isObject(answer)) return answer
-      debug(`GitHub does not tell ${url.pathname}: ${await said(response)}`)
+      const response = await api.send({ method: 'GET', path, patienceMs: PATIENCE_MS })
+      const answer = response.status === 200 ? await readObject(response) : undefined
+      if (answer !== undefined) return answer
+      debug(`GitHub does not tell ${what}: ${await said(response)}`)
     } catch (error) {
-      debug(
-        `GitHub does not tell ${url.pathname}: ${plainLine(error instanceof Error ? error.message : String(error))}`,
-      )
+      debug(`GitHub does not tell ${what}: ${plainLine(error instanceof Error ? error.message : String(error))}`)
     }
     return undefined
   }
@@ -90,41 +60,6 @@ export function openGitHub(options: GitHubOptions): GitHub {
       const answer = await ask('')
       return answer === undefined ? undefined : factsIn(answer, repository)
     },
-  }
-}
-
-/** The address of the repository in the API, if there is one. */
-function baseOf({ api, repository }: GitHubOptions): URL | undefined {
-  const isName = /^[\w.-]+\/[\w.-]+$/.test(repository) && !repository.split('/').some((part) => /^\.+$/.test(part))
-  const url = URL.parse(api)
-  if (!isName || url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) return undefined
-  return new URL(`${url.origin}${url.pathname.replace(/\/+$/, '')}/repos/${repository}`)
-}
-
-/** A repository that was renamed redirects within the API; what leads elsewhere is not followed, token or no token. */
-function sender(base: URL, options: GitHubOptions): Send {
-  const traced = withTrace(options.wire, { count: () => undefined, note: options.debug, now: () => performance.now() })
-  const home: Send = async (request) => {
-    if (isSameOrigin(request.url, base)) return traced(request)
-    throw new LadingError('REGISTRY_UNREACHABLE', `${base.host} redirects to ${request.url.host}; that is not followed`)
-  }
-  return withRetry(withRedirects(home), {
-    retries: RETRIES,
-    now: options.now,
-    sleep: options.sleep,
-    random: options.random,
-    // A limit of the API lasts longer than we wait, and who names a time is not asked before it.
-    judge: ({ status, header }) => (status === 429 || header('retry-after') !== undefined ? 'final' : undefined),
-  })
-}
-
-/** The token goes out where nobody can listen. */
-function headersFor(base: URL, token: string): Headers {
-  const isSafe = base.protocol === 'https:' || isLoopback(base.host)
-  return {
-    accept: 'application/vnd.github+json',
-    'x-github-api-version': '2022-11-28',
-    ...(token !== '' && isSafe ? { authorization: `Bearer ${token}` } : {}),
   }
 }
 
@@ -169,31 +104,10 @@ function factsIn(answer: Json, repository: string): RepositoryFacts {
 }
 
 async function said(response: Response): Promise<string> {
-  const words = plainLine(stringOf(objectOf(parse(Buffer.from(await readStart(response, 64 * 1024))))['message']))
-  await discard(response)
+  const words = await wordsOf(response)
   return words === '' ? `status ${response.status}` : `status ${response.status}, “${words}”`
-}
-
-function parse(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    return undefined
-  }
 }
 
 function textOf(value: unknown): string {
   return plainLine(stringOf(value), LONGEST_TEXT)
-}
-
-function stringOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
-
-function objectOf(value: unknown): Json {
-  return isObject(value) ? value : {}
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

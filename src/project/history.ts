@@ -1,8 +1,9 @@
 import type { Exec, History, Kinship } from '../edges.ts'
+import type { ApiOptions } from './api.ts'
 import { type Checkout, openCheckout } from './checkout.ts'
-import { type GitHub, type GitHubOptions, openGitHub } from './github.ts'
+import { type GitHub, openGitHub } from './github.ts'
 
-export type HistoryOptions = GitHubOptions & {
+export type HistoryOptions = ApiOptions & {
   /** where the repository may be checked out */
   readonly workspace: string
   /** as the variable PATH: where `git` is looked for */
