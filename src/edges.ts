@@ -155,7 +155,10 @@ export type CodeScanning = {
    * helps. Throws `CANCELLED`, and nothing else: who cannot be asked has not said no (`unknown`).
    */
   mayUpload(): Promise<UploadRight>
-  /** Sends SARIF about a commit. Throws `REGISTRY_UNREACHABLE`, `PUSH_DENIED` or `CANCELLED`. */
+  /**
+   * Sends SARIF about a commit. Throws `PUSH_DENIED`, `CONTENT_REFUSED` (also when it could not be read there),
+   * `REGISTRY_BUSY`, `REGISTRY_UNREACHABLE`, `TLS_FAILED` or `CANCELLED`.
+   */
   upload(findings: Upload): Promise<void>
 }
 

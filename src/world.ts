@@ -8,7 +8,7 @@ import { NO_CACHE } from './cache/none.ts'
 import { openLayout } from './content/oci-layout.ts'
 import { isTar, unpackLayout } from './content/oci-tar.ts'
 import type { Layout } from './content/store.ts'
-import type { Clock, CodeScanning, Edges, Exec, History, Reporter, Scratch, Variables } from './edges.ts'
+import type { Clock, Edges, Exec, Reporter, Scratch, Variables } from './edges.ts'
 import { DOCKER_HUB } from './image/reference.ts'
 import { certificateFolders, readCertificateFolders } from './net/certificate-folders.ts'
 import { openDownloads } from './net/download.ts'
@@ -16,6 +16,7 @@ import { hostSettings, joinSettings } from './net/host-settings.ts'
 import { type ProxySettings, readProxySettings, secretsOfProxies } from './net/proxy.ts'
 import type { Send } from './net/send.ts'
 import { openWire } from './net/wire.ts'
+import { openCodeScanning } from './project/code-scanning.ts'
 import { type HistoryOptions, openHistory } from './project/history.ts'
 import { type DockerLogins, dockerLogins } from './registry/docker-logins.ts'
 import { helperEnvironment } from './registry/helper-environment.ts'
@@ -93,7 +94,7 @@ export async function openWorld(materials: Materials): Promise<World> {
       download: downloadsOf(materials, wire.send),
       cache: NO_CACHE,
     },
-    project: { history: historyOf(materials, wire.send), codeScanning: NO_CODE_SCANNING },
+    project: projectOf(materials, wire.send),
     docker() {
       environment ??= loggedIn(materials, logins, docker)
       return environment
@@ -111,18 +112,11 @@ async function settled(login: Login & { readonly useGiven: boolean }, docker: Do
   return isOpen && (await docker.for(DOCKER_HUB)) !== undefined ? { ...login, use: 'push' } : login
 }
 
-const NO_CODE_SCANNING: CodeScanning = {
-  mayUpload: async () => ({
-    kind: 'refused',
-    why: 'there is no code scanning here',
-    hint: 'Leave out `upload-sarif`.',
-  }),
-  upload: async () => undefined,
-}
-
-function historyOf({ project, exec, signal, clock, reporter }: Materials, wire: Send): History {
+/** The repository of the run, by one way to GitHub. */
+function projectOf({ project, exec, signal, clock, reporter }: Materials, wire: Send): Edges['project'] {
   const { now, sleep } = clock
-  return openHistory({ ...project, exec, wire, signal, now, sleep, random: Math.random, debug: reporter.debug })
+  const options = { ...project, exec, wire, signal, now, sleep, random: Math.random, debug: reporter.debug }
+  return { history: openHistory(options), codeScanning: openCodeScanning(options) }
 }
 
 function downloadsOf({ retries, clock, reporter }: Materials, wire: Send): Edges['stores']['download'] {
