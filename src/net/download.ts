@@ -9,10 +9,14 @@ import type { Response, Send } from './send.ts'
 import { withTrace } from './trace.ts'
 import { networkTrouble } from './trouble.ts'
 
-export type DownloadOptions = Pick<Patience, 'retries' | 'now' | 'sleep' | 'random'> & {
+export type DownloadOptions = Pick<Patience, 'retries' | 'now' | 'sleep' | 'random' | 'judge'> & {
   readonly wire: Send
+  /** who named the addresses, where that was not the user or we */
+  readonly namedBy?: URL
   /** one line for each request and each repetition, safe to show */
   readonly debug: (line: string) => void
+  /** how addresses are shown there; by default without the values of their query */
+  readonly show?: (url: URL) => string
 }
 
 /**
@@ -33,8 +37,10 @@ export function openDownloads(options: DownloadOptions): (order: Download) => Pr
 }
 
 /** Repetition is outermost, so that a signed address that has run out is asked for anew. */
-function sender(origin: URL, { wire, debug, ...patience }: DownloadOptions): Send {
-  const traced = withTrace(wire, { count: () => undefined, note: debug, now: () => performance.now() })
+function sender(url: URL, { wire, debug, namedBy, show, ...patience }: DownloadOptions): Send {
+  const origin = namedBy ?? url
+  const shown = show === undefined ? {} : { show }
+  const traced = withTrace(wire, { count: () => undefined, note: debug, now: () => performance.now(), ...shown })
   const led: Send = (request) => traced(isSameOrigin(request.url, origin) ? request : { ...request, ledBy: origin })
   return withRetry(withRedirects(led), {
     ...patience,

@@ -5,6 +5,8 @@ export type Observer = {
   readonly count: (method: string) => void
   readonly note: (line: string) => void
   readonly now: () => number
+  /** A URL as it may be shown, where its path is a secret too. Default: without the values of its query. */
+  readonly show?: (url: URL) => string
 }
 
 /** Tells the observer of each request that goes out. */
@@ -12,15 +14,14 @@ export function withTrace(send: Send, observer: Observer): Send {
   return async (request) => {
     observer.count(request.method)
     const begin = observer.now()
+    const what = `${request.method} ${(observer.show ?? redactUrl)(request.url)}`
     const took = () => `${Math.round(observer.now() - begin)} ms`
     try {
       const response = await send(request)
-      observer.note(`${describe(request)} ${response.status}${bytesOf(request, response)} ${took()}`)
+      observer.note(`${what} ${response.status}${bytesOf(request, response)} ${took()}`)
       return response
     } catch (error) {
-      observer.note(
-        `${describe(request)} failed after ${took()}: ${error instanceof Error ? error.message : String(error)}`,
-      )
+      observer.note(`${what} failed after ${took()}: ${error instanceof Error ? error.message : String(error)}`)
       throw error
     }
   }
@@ -33,10 +34,6 @@ const SHOWN = new Set(['digest', 'from', 'last', 'mount', 'n', 'scope', 'service
 export function redactUrl(url: URL): string {
   const query = [...url.searchParams].map(([key, value]) => `${key}=${SHOWN.has(key) ? value : '…'}`).join('&')
   return `${url.origin}${url.pathname}${query === '' ? '' : `?${query}`}`
-}
-
-function describe(request: Request): string {
-  return `${request.method} ${redactUrl(request.url)}`
 }
 
 /** How much was sent, or else how much the answer says it has. */
