@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import type { Credential, Login, RegistrySettings } from './access.ts'
 import { makeDockerConfig, type Seed } from './build/docker-config.ts'
 import { dockerEnvironment } from './build/docker-environment.ts'
-import { NO_CACHE } from './cache/none.ts'
+import { openCache } from './cache/cache.ts'
 import { openLayout } from './content/oci-layout.ts'
 import { isTar, unpackLayout } from './content/oci-tar.ts'
 import type { Layout } from './content/store.ts'
@@ -92,7 +92,7 @@ export async function openWorld(materials: Materials): Promise<World> {
       remote,
       layout: (path) => layoutAt(path, scratch),
       download: downloadsOf(materials, wire.send),
-      cache: NO_CACHE,
+      cache: cacheOf(materials, wire.send),
     },
     project: projectOf(materials, wire.send),
     docker() {
@@ -122,6 +122,12 @@ function projectOf({ project, exec, signal, clock, reporter }: Materials, wire: 
 function downloadsOf({ retries, clock, reporter }: Materials, wire: Send): Edges['stores']['download'] {
   const { now, sleep } = clock
   return openDownloads({ wire, retries, now, sleep, random: Math.random, debug: reporter.debug })
+}
+
+/** Among the variables is the token of the runner's services; it stays with the cache. */
+function cacheOf({ variables, retries, clock, reporter, mask }: Materials, wire: Send): Edges['stores']['cache'] {
+  const { now, sleep } = clock
+  return openCache({ variables, wire, retries, now, sleep, random: Math.random, debug: reporter.debug, mask })
 }
 
 function userLogins({ variables, exec, mask }: Materials): DockerLogins {

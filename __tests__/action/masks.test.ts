@@ -37,6 +37,11 @@ test('passwords, tokens and build secrets are masked, and the Basic credentials 
   )
 })
 
+test('the token of the services of the runner is masked', async () => {
+  const variables = { ...withInputs({}), ACTIONS_RUNTIME_TOKEN: 'runtime-1' }
+  expect(await masksOf(variables)).toEqual(['runtime-1'])
+})
+
 test('a password of several lines is masked line by line', async () => {
   const key = '{\n  "private_key": "abc",\n}\n'
   const masks = await masksOf(withInputs({ username: '_json_key', password: key }))

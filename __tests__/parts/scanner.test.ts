@@ -25,7 +25,7 @@ describe.skipIf(!ready)('the real Trivy in an archive like that of its release',
     const archive = join(await temporary(), 'trivy.tar.gz')
     await writeFile(archive, bytes)
     const edges = await world()
-    const download = (): never => {
+    const never = (): never => {
       throw new Error('nothing is fetched here')
     }
     const scanner = await prepareScanner(
@@ -33,10 +33,12 @@ describe.skipIf(!ready)('the real Trivy in an archive like that of its release',
         trivy: { kind: 'release', version: '0.74.0', sha256: sha256Of(bytes), archive },
         system: 'linux/amd64',
         toolCache: '',
+        useCache: true,
+        mayKeep: true,
         signal: edges.clock.signal,
         archives: {},
       },
-      { ...edges, stores: { download } },
+      { ...edges, stores: { download: never, cache: { restore: never, save: never } } },
     )
     expect(scanner).toMatchObject({ version: '0.74.0', from: 'trivy-archive', sha256: sha256Of(bytes) })
     expect(scanner.program.startsWith(edges.scratch.directory)).toBe(true)

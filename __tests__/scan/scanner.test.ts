@@ -1,10 +1,12 @@
 import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { openCache } from '../../src/cache/cache.ts'
 import { LadingError } from '../../src/error.ts'
 import { openDownloads } from '../../src/net/download.ts'
 import { openWire } from '../../src/net/wire.ts'
 import { prepareScanner, type ScannerRequest } from '../../src/scan/scanner.ts'
+import { type CacheServer, startCacheServer } from '../support/cache-server.ts'
 import { type Mishap, type ReleaseServer, startReleaseServer } from '../support/release-server.ts'
 import { archiveOf, releaseArchive, sha256Of } from '../support/trivy-archive.ts'
 import { failure, fakeTrivy, temporary, world } from './world.ts'
@@ -30,10 +32,11 @@ type Changes = Partial<Omit<ScannerRequest, 'trivy'>> & {
   readonly trivy?: Partial<Extract<ScannerRequest['trivy'], { readonly kind: 'release' }>>
   readonly program?: string
   readonly server?: ReleaseServer
+  readonly actionsCache?: CacheServer
 }
 
 /** Prepares a scanner whose releases come from a stand-in; without one there is no network. */
-async function prepare({ trivy = {}, program, server, ...changes }: Changes) {
+async function prepare({ trivy = {}, program, server, actionsCache, ...changes }: Changes) {
   const edges = await world()
   const wire = openWire({
     userAgent: 'lading/test',
@@ -60,10 +63,23 @@ async function prepare({ trivy = {}, program, server, ...changes }: Changes) {
         : { kind: 'program', path: program },
     system: 'linux/amd64',
     toolCache: '',
+    useCache: true,
+    mayKeep: true,
     signal: new AbortController().signal,
     ...changes,
   }
+  const cache = openCache({
+    variables: actionsCache?.variables ?? {},
+    wire: wire.send,
+    retries: 2,
+    now,
+    sleep,
+    random: () => 0,
+    debug: edges.reporter.debug,
+    mask: () => undefined,
+  })
   const stores = {
+    cache,
     download: (order: Parameters<typeof download>[0]) => {
       expect(order.url.origin).toBe('https://github.com')
       return download({ ...order, url: new URL(order.url.pathname, server?.url ?? 'http://127.0.0.1:1') })
@@ -374,5 +390,96 @@ describe('the tool cache', () => {
     await mkdir(path)
     expect((await (await prepare({ server, archives, toolCache })).prepared).from).toBe(server.url.host)
     expect(await readdir(join(toolCache, 'lading'))).toHaveLength(1)
+  })
+})
+
+describe.each(['v1', 'v2'] as const)('the Actions cache, version %s,', (version) => {
+  const KEEPING = { v1: ['reserve', 'patch', 'finish'], v2: ['reserve', 'put blob', 'finish'] }[version]
+
+  /** A release, and a cache into which a run has put it. */
+  async function keptOnce() {
+    const archive = await releaseOf()
+    const { server, archives } = await github(archive)
+    const actionsCache = await startCacheServer({ version })
+    const first = await prepare({ server, archives, actionsCache })
+    const found = await first.prepared
+    await found.kept
+    const key = `lading-trivy-0.74.0-linux-amd64-${sha256Of(archive).slice(0, 16)}`
+    return { archive, server, archives, actionsCache, first, found, key }
+  }
+
+  test('keeps the archive for the next run, which asks nobody else', async () => {
+    const { archive, archives, actionsCache, first, found, key } = await keptOnce()
+    expect(actionsCache.asked).toEqual(['find', ...KEEPING])
+    expect([...actionsCache.entries.keys()]).toEqual([key])
+    expect(actionsCache.entries.get(key)?.equals(archive)).toBe(true)
+    // What was kept is no longer needed, and the program is there.
+    expect(await first.left()).toEqual([found.program.split('/').at(-2), `${found.program.split('/').at(-2)}/trivy`])
+    actionsCache.asked.length = 0
+    const next = await (await prepare({ archives, actionsCache })).prepared
+    expect(next).toMatchObject({ version: '0.74.0', from: 'the Actions cache', sha256: sha256Of(archive) })
+    expect(next.kept).toBeUndefined()
+    expect(actionsCache.asked).toEqual(['find', 'download'])
+  })
+
+  test('comes after the tool cache, and fills it', async () => {
+    const { archives, actionsCache } = await keptOnce()
+    const toolCache = await temporary()
+    expect((await (await prepare({ archives, actionsCache, toolCache })).prepared).from).toBe('the Actions cache')
+    actionsCache.asked.length = 0
+    expect((await (await prepare({ archives, actionsCache, toolCache })).prepared).from).toBe('the tool cache')
+    expect(actionsCache.asked).toEqual([])
+  })
+
+  test.each<[string, (archive: Buffer) => Promise<Buffer> | Buffer]>([
+    ['another program', () => releaseArchive('#!/bin/sh\ntouch /tmp/stolen\n')],
+    ['half of it', (archive) => archive.subarray(0, archive.length >> 1)],
+    ['nothing', () => Buffer.alloc(0)],
+  ])('with %s in its entry is told, and what was in it is not started', async (_what, change) => {
+    const { archive, server, archives, actionsCache, key } = await keptOnce()
+    actionsCache.entries.set(key, await change(archive))
+    const { prepared, edges } = await prepare({ server, archives, actionsCache })
+    expect((await prepared).from).toBe(server.url.host)
+    expect(edges.said.join('\n')).toContain('The Actions cache of this repository has something else')
+    expect(edges.said.join('\n')).toContain(`delete it`)
+    expect(edges.commands).toHaveLength(1)
+  })
+
+  test('that was changed is no way in where nothing can be fetched either', async () => {
+    const { archives, actionsCache, key } = await keptOnce()
+    actionsCache.entries.set(key, await releaseArchive('#!/bin/sh\n'))
+    const { prepared, edges, left } = await prepare({ archives, actionsCache })
+    expect((await failure(prepared)).code).toBe('SCAN_BROKEN')
+    expect(edges.commands).toEqual([])
+    expect(await left()).toEqual([])
+  })
+
+  test.each<readonly [string, Partial<Changes>, readonly string[]]>([
+    ['is only read by a run that may not keep', { mayKeep: false }, ['find']],
+    ['is left alone where it is switched off', { useCache: false }, []],
+  ])('%s', async (_what, changes, asked) => {
+    const { server, archives } = await github(await releaseOf())
+    const actionsCache = await startCacheServer({ version })
+    const found = await (await prepare({ server, archives, actionsCache, ...changes })).prepared
+    expect([found.from, found.kept]).toEqual([server.url.host, undefined])
+    expect(actionsCache.asked).toEqual(asked)
+  })
+
+  test('that refuses disturbs nobody', async () => {
+    const { server, archives } = await github(await releaseOf())
+    const actionsCache = await startCacheServer({ version, readOnly: true, mishaps: { find: [403] } })
+    const { prepared, edges } = await prepare({ server, archives, actionsCache })
+    const found = await prepared
+    await found.kept
+    expect(found.version).toBe('0.74.0')
+    expect(actionsCache.asked).toEqual(['find', 'reserve'])
+    expect(edges.said.filter((line) => line.startsWith('The Actions cache'))).toHaveLength(2)
+  })
+
+  test('is no place for a download that is refused', async () => {
+    const { server } = await github(await releaseOf())
+    const actionsCache = await startCacheServer({ version })
+    await failure((await prepare({ server, actionsCache })).prepared)
+    expect(actionsCache.asked).toEqual(['find'])
   })
 })

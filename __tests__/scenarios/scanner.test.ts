@@ -1,9 +1,12 @@
 import { access, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { startCacheServer } from '../support/cache-server.ts'
 import { selfSignedCertificate } from '../support/registry/certificate.ts'
 import { type Mishap, startReleaseServer } from '../support/release-server.ts'
+import type { Event } from '../support/runner.ts'
 import { releaseArchive, sha256Of } from '../support/trivy-archive.ts'
+import { filesOf, told } from './leaks.ts'
 import { fakeDocker, fakeTrivy } from './programs.ts'
 import { errorsOf, expectGreen, expectRed, layout, messagesOf, registry, runner, tagsOf } from './stage.ts'
 import { openTunnel } from './tunnel.ts'
@@ -83,6 +86,93 @@ test('the next run takes it from the tool cache, unless somebody changed it ther
   expect(messagesOf(third.main.log, 'warning').join()).toContain('The tool cache of this runner has something else')
   await expect(access(join(on.home, 'trap'))).rejects.toThrow()
   expect(archive.equals(await readFile(join(folder, name)))).toBe(true)
+})
+
+type Occasion = { readonly event?: Event; readonly mode?: string; readonly inputs?: Readonly<Record<string, string>> }
+
+const FORK: Event = {
+  name: 'pull_request',
+  ref: 'refs/pull/7/merge',
+  payload: {
+    repository: { full_name: 'acme/api' },
+    pull_request: {
+      number: 7,
+      head: { repo: { full_name: 'stranger/api' } },
+      base: { repo: { full_name: 'acme/api' } },
+    },
+  },
+}
+
+describe('the Actions cache', () => {
+  const NOTHING_KEPT = { RUNNER_TOOL_CACHE: undefined }
+
+  test.each(['v1', 'v2'] as const)(
+    'of version %s has it for the next run, unless somebody changed it',
+    async (version) => {
+      const { on, github, env, inputs, archive } = await machine()
+      const cache = await startCacheServer({ version })
+      const around = { ...env, ...NOTHING_KEPT, ...cache.variables }
+      const first = await on.step({ inputs, env: around })
+      expectGreen(first)
+      const [key = ''] = cache.entries.keys()
+      expect(key).toBe(`lading-trivy-0.99.0-linux-amd64-${sha256Of(archive).slice(0, 16)}`)
+      expect(archive.equals(cache.entries.get(key) ?? Buffer.alloc(0))).toBe(true)
+      const asked = github.asked.length
+
+      const again = { ...inputs, 'existing-tag': 'overwrite', version: '1.2.4' }
+      const second = await on.step({ inputs: again, env: around })
+      expectGreen(second)
+      expect(second.main.report?.scan.scannerFrom).toBe('the Actions cache')
+      expect(github.asked).toHaveLength(asked)
+
+      cache.entries.set(key, await releaseArchive(`#!/bin/sh\ntouch ${on.home}/trap\n`))
+      const third = await on.step({ inputs: { ...again, version: '1.2.5' }, env: around })
+      expectGreen(third)
+      expect(messagesOf(third.main.log, 'warning').join()).toContain(
+        'The Actions cache of this repository has something',
+      )
+      expect(third.main.report?.scan.scannerFrom).toBe(HOSTS[1])
+      await expect(access(join(on.home, 'trap'))).rejects.toThrow()
+
+      for (const end of [first, second, third]) {
+        for (const secret of cache.secrets) expect(told(end)).not.toContain(secret)
+      }
+      const files = await filesOf(on)
+      for (const secret of cache.secrets) expect(files).not.toContain(secret)
+      for (const { args, env: seen } of await on.calls()) {
+        for (const secret of cache.secrets) expect(JSON.stringify([args, seen])).not.toContain(secret)
+      }
+      const commands = first.main.log.text.split('\n')
+      expect(commands).toContain(`::add-mask::${cache.variables['ACTIONS_RUNTIME_TOKEN']}`)
+    },
+  )
+
+  test.each<readonly [string, Occasion, readonly string[]]>([
+    ['is only read for the change of a fork', { event: FORK }, ['find']],
+    ['is only read by pull_request_target', { event: { ...FORK, name: 'pull_request_target' } }, ['find']],
+    ['is only read where the runner says so', { mode: 'read' }, ['find']],
+    ['is left alone with scan-cache: false', { inputs: { 'scan-cache': 'false' } }, []],
+  ])('%s', async (_what, { event, mode = '', inputs: more = {} }, asked) => {
+    const { on, env, inputs } = await machine()
+    const cache = await startCacheServer({ version: 'v2' })
+    const around = { ...env, ...NOTHING_KEPT, ...cache.variables, ACTIONS_CACHE_MODE: mode }
+    const end = await on.step({
+      inputs: { ...inputs, ...more },
+      env: around,
+      ...(event === undefined ? {} : { event }),
+    })
+    expectGreen(end)
+    expect(cache.asked).toEqual(asked)
+  })
+
+  test('that refuses everything costs no run', async () => {
+    const { on, env, inputs } = await machine()
+    const cache = await startCacheServer({ version: 'v2', mishaps: { find: [500, 500, 500], reserve: [429] } })
+    const end = await on.step({ inputs, env: { ...env, ...NOTHING_KEPT, ...cache.variables } })
+    expectGreen(end)
+    expect(messagesOf(end.main.log, 'warning')).toEqual([])
+    expect(cache.entries.size).toBe(0)
+  })
 })
 
 test('an archive on this machine needs nobody', async () => {

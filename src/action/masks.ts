@@ -8,7 +8,8 @@ const OPEN_KEYS = ['registry', 'username', 'use']
 
 /**
  * Every text that no log may show, for `::add-mask::`, before anything else is printed: the secrets of all inputs line
- * by line, and the Basic credentials made of them. Never throws for what an input holds.
+ * by line, and the Basic credentials made of them; and the token of the runner's own services, which only actions get.
+ * Never throws for what an input holds.
  */
 export async function masksOf(variables: ProcessVariables): Promise<readonly string[]> {
   const form = openForm(variables)
@@ -17,6 +18,7 @@ export async function masksOf(variables: ProcessVariables): Promise<readonly str
   const texts = [
     form.text('token'),
     form.text('password'),
+    variables['ACTIONS_RUNTIME_TOKEN'] ?? '',
     ...pairs.map(({ password }) => password),
     ...(await authTexts(form.text('registry-auth'))),
     ...(await keyTexts(form.text('registry-config'))),

@@ -34,6 +34,7 @@ export async function publish(run: Run): Promise<Report> {
     fail(run, thrown)
   } finally {
     run.over.abort()
+    await Promise.allSettled(run.later)
   }
   return reportOf(run.facts)
 }

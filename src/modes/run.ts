@@ -18,6 +18,8 @@ export type Run = {
   readonly lost: Map<string, LadingError>
   /** aborted when the story has ended, or cannot end well any more, so that nothing goes on behind its back */
   readonly over: AbortController
+  /** what is being kept for later runs; the step ends after it, and it has an end of its own */
+  readonly later: Promise<unknown>[]
   /**
    * Does a part of the story and notes how long it took, whether it went well or not. What it `say`s about its result
    * stands in one line of the log. Nothing is begun after a cancel.
@@ -38,6 +40,7 @@ export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges'>):
     bases: { known: false, why: 'no Dockerfile was read' },
     lost: new Map(),
     over: new AbortController(),
+    later: [],
     async phase(name, work) {
       clock.signal.throwIfAborted()
       const begin = clock.now().getTime()

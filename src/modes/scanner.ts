@@ -1,3 +1,4 @@
+import { mayKeepInCache } from '../plan/keep.ts'
 import { prepareScanner, type Scanner } from '../scan/scanner.ts'
 import type { Run } from './run.ts'
 
@@ -6,12 +7,15 @@ import type { Run } from './run.ts'
  * is none to be had, `run.over` is aborted with the reason: nobody may use what is being built.
  */
 export function beginScanner(run: Run): Promise<Scanner> | undefined {
-  const { request, environment, edges, over } = run
+  const { request, environment, edges, over, later } = run
   if (request.gate.scan === 'off') return undefined
   const { system, toolCache } = environment
   const signal = AbortSignal.any([edges.clock.signal, over.signal])
   const scanner = run.phase('scanner', async (say) => {
-    const found = await prepareScanner({ trivy: request.gate.trivy, system, toolCache, signal }, edges)
+    const { trivy, useCache } = request.gate
+    const mayKeep = mayKeepInCache(environment)
+    const found = await prepareScanner({ trivy, system, toolCache, useCache, mayKeep, signal }, edges)
+    if (found.kept !== undefined) later.push(found.kept)
     say(`trivy ${found.version} from ${found.from}, sha256 ${found.sha256}`)
     return found
   })

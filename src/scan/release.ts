@@ -17,6 +17,10 @@ export type ReleaseRequest = {
   readonly system: string
   /** as RUNNER_TOOL_CACHE; empty: there is none */
   readonly toolCache: string
+  /** whether the cache of the repository's jobs is looked into */
+  readonly useCache: boolean
+  /** whether, then, something may be put there for later runs */
+  readonly mayKeep: boolean
   /** ends the fetching */
   readonly signal: AbortSignal
   /** known hashes; those of the bundle by default */
@@ -27,26 +31,35 @@ export type ReleaseRequest = {
 
 const RELEASES = 'https://github.com/aquasecurity/trivy/releases/download'
 const FETCH_MS = 10 * 60_000
+/** The Actions cache is there to save time. */
+const RESTORE_MS = 2 * 60_000
+const KEEP_MS = 60_000
 const PROGRESS_MS = 5000
 
 /** An archive that lies in our folder, with the hash that it must have. */
 type Archive = { readonly name: string; readonly sha256: string; readonly path: string }
 
+/** What was taken, and from where; `kept` when it is being put into the Actions cache, and ends when that has ended. */
+type Taken = { readonly from: string; readonly kept?: Promise<unknown> }
+
 /**
- * The program of a release: from the archive that the user named, from the tool cache, or from the maker's releases. The
- * archive's hash is checked on a copy that only we can write, before a byte of it is unpacked.
+ * The program of a release: from the archive that the user named, from the tool cache, from the Actions cache, or from the
+ * maker's releases. The archive's hash is checked on a copy that only we can write, before a byte of it is unpacked.
  * Throws `TOOL_UNVERIFIED`, `SCAN_BROKEN`, `DISK_FULL` or `CANCELLED`.
  */
 export async function takeRelease(
   request: ReleaseRequest,
   edges: ScannerEdges,
-): Promise<Pick<Scanner, 'program' | 'from' | 'sha256'>> {
+): Promise<Pick<Scanner, 'program' | 'from' | 'sha256' | 'kept'>> {
   const archive = expected(request)
-  const from =
+  const taken =
     request.release.archive === '' ? await fromElsewhere(archive, request, edges) : await fromUser(archive, request)
   const program = join(request.directory, 'trivy')
   await unpackProgram(archive.path, program)
-  await rm(archive.path, { force: true })
+  const remove = () => rm(archive.path, { force: true })
+  const { from, kept } = taken
+  if (kept !== undefined) return { program, from, sha256: archive.sha256, kept: kept.then(remove) }
+  await remove()
   return { program, from, sha256: archive.sha256 }
 }
 
@@ -69,7 +82,7 @@ function expected({ release, system, directory, archives }: ReleaseRequest): Arc
   return { name, sha256, path: join(directory, 'archive') }
 }
 
-async function fromUser(archive: Archive, { release, archives }: ReleaseRequest): Promise<string> {
+async function fromUser(archive: Archive, { release, archives }: ReleaseRequest): Promise<Taken> {
   const named = plainLine(release.archive)
   const sha256 = await takeCopy(release.archive, archive.path)
   if (sha256 === undefined) {
@@ -78,29 +91,62 @@ async function fromUser(archive: Archive, { release, archives }: ReleaseRequest)
   if (sha256 !== archive.sha256) {
     throw otherContent(`checking ${named}, which \`trivy-archive\` names`, sha256, { archive, archives })
   }
-  return 'trivy-archive'
+  return { from: 'trivy-archive' }
 }
 
-async function fromElsewhere(archive: Archive, request: ReleaseRequest, edges: ScannerEdges): Promise<string> {
+async function fromElsewhere(archive: Archive, request: ReleaseRequest, edges: ScannerEdges): Promise<Taken> {
   const cached = cachePath(request.toolCache, archive.name, archive.sha256)
-  if (cached !== undefined && (await fromCache(archive, cached, edges))) return 'the tool cache'
-  const { from, sha256 } = await fetch(archive, request, edges)
-  if (sha256 !== archive.sha256) {
-    throw otherContent(`checking ${archive.name}, which came from ${from}`, sha256, {
-      archive,
-      archives: request.archives,
-    })
-  }
+  if (cached !== undefined && (await fromToolCache(archive, cached, edges))) return { from: 'the tool cache' }
+  const taken = (await fromActionsCache(archive, request, edges)) ?? (await fromMaker(archive, request, edges))
   if (cached !== undefined) {
     await keep(archive.path, cached).catch((error: unknown) =>
       edges.reporter.debug(`Trivy is not kept in the tool cache: ${plainLine(String(error))}`),
     )
   }
-  return from
+  return taken
 }
 
-/** Whether the cache has it. What lies there under its name and is something else is never used, and said. */
-async function fromCache(
+async function fromMaker(archive: Archive, request: ReleaseRequest, edges: ScannerEdges): Promise<Taken> {
+  const { from, sha256 } = await fetch(archive, request, edges)
+  if (sha256 !== archive.sha256) {
+    const known = { archive, archives: request.archives }
+    throw otherContent(`checking ${archive.name}, which came from ${from}`, sha256, known)
+  }
+  if (!request.useCache || !request.mayKeep) return { from }
+  const signal = AbortSignal.any([edges.clock.signal, AbortSignal.timeout(KEEP_MS)])
+  return { from, kept: edges.stores.cache.save({ key: cacheKey(archive, request), path: archive.path, signal }) }
+}
+
+/**
+ * The key in the Actions cache. Whoever can run a workflow of the repository may have written what is there, so it counts
+ * as little as a download: its hash decides.
+ */
+function cacheKey({ sha256 }: Archive, { release, system }: ReleaseRequest): string {
+  return `lading-trivy-${release.version}-${system.replaceAll('/', '-')}-${sha256.slice(0, 16)}`
+}
+
+/** `undefined` when the Actions cache does not have it. What is there and is something else is never used, and said. */
+async function fromActionsCache(
+  archive: Archive,
+  request: ReleaseRequest,
+  { stores, reporter }: ScannerEdges,
+): Promise<Taken | undefined> {
+  if (!request.useCache) return undefined
+  const { name, path, sha256 } = archive
+  const key = cacheKey(archive, request)
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(RESTORE_MS)])
+  const entry = await stores.cache.restore({ prefixes: [key], path, limit: ARCHIVE_LIMIT, signal })
+  if (entry === undefined) return undefined
+  if (entry.sha256 === sha256) return { from: 'the Actions cache' }
+  reporter.warn(
+    `The Actions cache of this repository has something else under the name of ${name}: it was damaged, or somebody changed it. It is not used, and fetched anew. Find out who wrote the entry ${key}, and delete it.`,
+  )
+  reporter.debug(`${plainLine(entry.key)}: ${entry.sha256}`)
+  return undefined
+}
+
+/** Whether the tool cache has it. What lies there under its name and is something else is never used, and said. */
+async function fromToolCache(
   { sha256, path, name }: Archive,
   cached: string,
   { reporter }: ScannerEdges,

@@ -17,16 +17,18 @@ export type Scanner = {
   readonly program: string
   /** `0.74.0` */
   readonly version: string
-  /** where it comes from, in words: `github.com`, `the tool cache`, `trivy-archive`, `trivy-path` */
+  /** where it comes from, in words: `github.com`, `the tool cache`, `the Actions cache`, `trivy-archive`, `trivy-path` */
   readonly from: string
   /** in hex: of the release archive; of the program where the user named that in `trivy-path` */
   readonly sha256: string
+  /** ends when what was fetched is kept for later runs, or is not; without it nothing is being kept */
+  readonly kept?: Promise<unknown>
 }
 
 export type ScannerRequest = Omit<ReleaseRequest, 'release' | 'directory'> & { readonly trivy: Trivy }
 
 export type ScannerEdges = Pick<Edges, 'exec' | 'reporter' | 'clock' | 'scratch'> & {
-  readonly stores: Pick<Edges['stores'], 'download'>
+  readonly stores: Pick<Edges['stores'], 'download' | 'cache'>
 }
 
 const VERSION = /^v?(\d+\.\d+\.\d+(?:[-+.][0-9A-Za-z.+-]*)?)$/
