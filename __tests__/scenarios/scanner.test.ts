@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { startCacheServer } from '../support/cache-server.ts'
 import { selfSignedCertificate } from '../support/registry/certificate.ts'
 import { type Mishap, startReleaseServer } from '../support/release-server.ts'
-import type { Event } from '../support/runner.ts'
+import type { Event, Runner, StepEnd } from '../support/runner.ts'
 import { releaseArchive, sha256Of } from '../support/trivy-archive.ts'
 import { filesOf, told } from './leaks.ts'
 import { fakeDocker, fakeTrivy } from './programs.ts'
@@ -134,18 +134,18 @@ describe('the Actions cache', () => {
       expect(third.main.report?.scan.scannerFrom).toBe(HOSTS[1])
       await expect(access(join(on.home, 'trap'))).rejects.toThrow()
 
-      for (const end of [first, second, third]) {
-        for (const secret of cache.secrets) expect(told(end)).not.toContain(secret)
-      }
-      const files = await filesOf(on)
-      for (const secret of cache.secrets) expect(files).not.toContain(secret)
-      for (const { args, env: seen } of await on.calls()) {
-        for (const secret of cache.secrets) expect(JSON.stringify([args, seen])).not.toContain(secret)
-      }
+      await expectUntold(on, [first, second, third], cache.secrets)
       const commands = first.main.log.text.split('\n')
       expect(commands).toContain(`::add-mask::${cache.variables['ACTIONS_RUNTIME_TOKEN']}`)
     },
   )
+
+  /** Nothing of the service is in what people, later steps and programs see, nor in a file. */
+  async function expectUntold(on: Runner, ends: readonly StepEnd[], secrets: readonly string[]): Promise<void> {
+    const seen = (await on.calls()).map(({ args, env }) => JSON.stringify([args, env]))
+    const all = [...ends.map(told), await filesOf(on), ...seen].join('\n')
+    for (const secret of secrets) expect(all).not.toContain(secret)
+  }
 
   test.each<readonly [string, Occasion, readonly string[]]>([
     ['is only read for the change of a fork', { event: FORK }, ['find']],
