@@ -66,7 +66,6 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
 
 /** Where a package may be imported; what is not named here may be imported nowhere. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  '@actions/cache': ['action'],
   '@actions/core': ['action'],
   '@actions/exec': ['action'],
   '@renovatebot/pep440': ['tags'],

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openCache } from '../../src/cache/cache.ts'
 import type { CacheWish } from '../../src/edges.ts'
+import type { Request } from '../../src/net/send.ts'
 import { openWire } from '../../src/net/wire.ts'
 import { type CacheServer, type CacheServerOptions, type CacheStep, startCacheServer } from '../support/cache-server.ts'
 import { sha256Of } from '../support/trivy-archive.ts'
@@ -27,10 +28,13 @@ async function run(server: CacheServer, more: Readonly<Record<string, string>> =
     await wire.close()
     await rm(folder, { recursive: true, force: true })
   })
-  const [debug, waits, masks]: [string[], number[], string[]] = [[], [], []]
+  const [debug, waits, masks, sent]: [string[], number[], string[], Request[]] = [[], [], [], []]
   const cache = openCache({
     variables: { ...server.variables, ...more },
-    wire: wire.send,
+    wire: (request) => {
+      sent.push(request)
+      return wire.send(request)
+    },
     retries: 5,
     now: () => new Date('2026-11-21T12:00:00Z'),
     sleep: async (milliseconds) => void waits.push(milliseconds),
@@ -44,6 +48,7 @@ async function run(server: CacheServer, more: Readonly<Record<string, string>> =
     debug,
     waits,
     masks,
+    sent,
     folder,
     restore: (prefixes: readonly string[], changes: Partial<CacheWish> = {}) =>
       cache.restore({ prefixes, path: join(folder, 'restored'), limit: 1e6, signal: never, ...changes }),
@@ -281,6 +286,35 @@ describe.each(VERSIONS)('a cache of version %s', (version) => {
     const [, signature, encoded] = server.secrets
     if (version === 'v2') expect(new Set(one.masks)).toEqual(new Set([signature, encoded]))
   })
+})
+
+test('only the service gets the token, and who it leads to counts as led there', async () => {
+  const server = await startCacheServer({ version: 'v2' })
+  const one = await run(server)
+  await one.save('db-1')
+  await one.restore(['db-1'])
+  const base = new URL(server.variables['ACTIONS_RESULTS_URL'] ?? '')
+  const [own, others] = [
+    one.sent.filter(({ url }) => url.origin === base.origin),
+    one.sent.filter(({ url }) => url.origin !== base.origin),
+  ]
+  expect(own.map(({ method }) => method)).toEqual(['POST', 'POST', 'POST'])
+  for (const { headers, ledBy } of own) {
+    expect([headers?.['authorization'], ledBy]).toEqual([
+      `Bearer ${server.variables['ACTIONS_RUNTIME_TOKEN']}`,
+      undefined,
+    ])
+  }
+  expect(others).toHaveLength(7)
+  for (const { headers, ledBy } of others)
+    expect([headers?.['authorization'], ledBy?.origin]).toEqual([undefined, base.origin])
+})
+
+test('a service that redirects is not followed with the token', async () => {
+  const server = await startCacheServer({ version: 'v2', mishaps: { find: [307], reserve: [302] } })
+  const one = await run(server)
+  expect([await one.restore(['db-1']), await one.save('db-1')]).toEqual([undefined, false])
+  expect(server.asked).toEqual(['find', 'reserve'])
 })
 
 test.each([
