@@ -27,6 +27,7 @@ test('plain node has an environment too', async () => {
     system: expect.stringMatching(/^(?:linux|darwin)\/(?:amd64|arm64)$/),
     toolCache: '',
     workspace: '/somewhere',
+    workflow: '',
     searchPath: '',
     reportDirectory: tmpdir(),
   })
@@ -71,6 +72,7 @@ test('a push tells branch, commit and repository', async () => {
     system: expect.stringMatching(/^(?:linux|darwin)\/(?:amd64|arm64)$/),
     toolCache: '/tools',
     workspace: '/checkout',
+    workflow: '',
     searchPath: '/bin',
     reportDirectory: '/temp',
   })
@@ -151,6 +153,17 @@ describe('names tell of', () => {
 
 test('the folder of the report is relative to the workspace', async () => {
   expect((await read({}, { 'INPUT_REPORT-DIR': 'out/report' })).reportDirectory).toBe('/srv/job/out/report')
+})
+
+test.each([
+  ['acme/api/.github/workflows/release.yml@refs/heads/main', '.github/workflows/release.yml'],
+  ['acme/api/.github/workflows/a@b.yml@refs/tags/v1', '.github/workflows/a@b.yml'],
+  ['acme/rules/.github/workflows/release.yml@refs/heads/main', ''],
+  ['acme/api/../../etc/passwd@refs/heads/main', ''],
+  ['', ''],
+])('the workflow of %s is “%s” in this repository', async (ref, workflow) => {
+  const environment = await read({}, { GITHUB_REPOSITORY: 'acme/api', GITHUB_WORKFLOW_REF: ref })
+  expect(environment.workflow).toBe(workflow)
 })
 
 describe('pull requests', () => {

@@ -46,6 +46,7 @@ export function environment(change: Partial<Environment> = {}): Environment {
     system: 'linux/amd64',
     toolCache: '',
     workspace: folderWith({ Dockerfile: 'FROM scratch\n' }),
+    workflow: '.github/workflows/release.yml',
     searchPath: '',
     reportDirectory: tmpdir(),
     ...change,

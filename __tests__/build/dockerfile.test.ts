@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: this is how a Dockerfile writes variables
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { baseImages, pullsNeeded } from '../../src/build/dockerfile.ts'
+import { baseImages, pullsNeeded, targetPlace } from '../../src/build/dockerfile.ts'
 import { formatReference } from '../../src/image/reference.ts'
 import type { BuildRequest } from '../../src/plan/request.ts'
 import { buildRequest } from './world.ts'
@@ -193,4 +193,32 @@ test('baseImages never throws, whatever the file says', async () => {
 
 test('baseImages bears variables that are nested without end', async () => {
   expect(await look(`FROM ${'${A:-'.repeat(50_000)}`)).toContain('cannot be followed')
+})
+
+describe('the place of a target', () => {
+  const TEXT =
+    '# syntax=docker/dockerfile:1\nFROM golang AS Build\nRUN make\n\nfrom alpine \\\n  AS run\nCOPY --from=build /a /a\n'
+  test.each<[string, Partial<BuildRequest>, string, string, number]>([
+    ['the last stage', {}, TEXT, '/work/Dockerfile', 5],
+    ['the stage of the target', { target: 'build' }, TEXT, '/work/Dockerfile', 2],
+    ['the stage of that number', { target: '0' }, TEXT, '/work/Dockerfile', 2],
+    ['the first one for a target that is not there', { target: 'x' }, TEXT, '/work/Dockerfile', 2],
+    ['the file that is named', { file: '/other/api.Dockerfile' }, TEXT, '/other/api.Dockerfile', 5],
+    ['line 1 of what is no Dockerfile', {}, 'hello', '/work/Dockerfile', 1],
+    ['line 1 of what is too large', {}, `FROM a\n${' '.repeat(1_000_001)}\nFROM b`, '/work/Dockerfile', 1],
+  ])('is %s', async (...given) => {
+    const [, changes, text, path, line] = given
+    expect(await targetPlace(buildRequest({ context: '/work', ...changes }), async () => text)).toEqual({ path, line })
+  })
+
+  test('is that of the lower-case file when there is no other', async () => {
+    const read = async (path: string) => (path === '/work/dockerfile' ? TEXT : undefined)
+    expect(await targetPlace(buildRequest({ context: '/work' }), read)).toEqual({ path: '/work/dockerfile', line: 5 })
+  })
+
+  test('is nowhere in a remote context, or where there is no file', async () => {
+    const remote = buildRequest({ context: 'https://github.com/acme/api.git' })
+    expect(await targetPlace(remote, async () => TEXT)).toBeUndefined()
+    expect(await targetPlace(buildRequest({ context: '/work' }), async () => undefined)).toBeUndefined()
+  })
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { need, requirePart } from '../../scripts/part/index.ts'
-import { digestOf, parseDigest } from '../../src/image/digest.ts'
+import { type Digest, digestOf, parseDigest } from '../../src/image/digest.ts'
 import { MEDIA_TYPE } from '../../src/image/media-type.ts'
 import { type Gate, SEVERITIES } from '../../src/plan/request.ts'
 import { parseFindings } from '../../src/scan/findings.ts'
@@ -46,10 +46,17 @@ async function reportOf(recorded: string) {
   const config = parseDigest(JSON.parse(text).Metadata.ImageID)
   const gate: Gate = { ...GATE, scan: 'report', severities: SEVERITIES }
   const manifest = { mediaType: MEDIA_TYPE.ociManifest, digest: digestOf('manifest'), size: 8 }
-  const expected = { platform: 'linux/amd64', config, input: 'linux-amd64', severities: SEVERITIES }
+  const layers = JSON.parse(text).Metadata.DiffIDs.map(parseDigest)
+  const expected = {
+    platform: 'linux/amd64',
+    config,
+    layers: new Set<Digest>(layers),
+    input: 'linux-amd64',
+    severities: SEVERITIES,
+  }
   const scan: Scan = {
     scanner: { program, version: '0.74.0', from: 'trivy-path', sha256: '' },
-    asked: [{ platform: 'linux/amd64', manifest, config: { ...manifest, digest: config } }],
+    asked: [{ platform: 'linux/amd64', manifest, config: { ...manifest, digest: config }, layers: [] }],
     platforms: [parseFindings(text, expected)],
     rule: gate,
     expired: [],

@@ -24,6 +24,7 @@ const ENVIRONMENT: Environment = {
   about: { title: 'api', description: '', url: '', license: '' },
   committed: '',
   machine: '',
+  workflow: '',
   workspace: '/workspace',
   searchPath: '/bin',
   system: 'linux/amd64',

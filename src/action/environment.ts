@@ -46,6 +46,7 @@ export async function readEnvironment(
     system: `${platform()}/${architecture()}`,
     toolCache: toolCache(text('RUNNER_TOOL_CACHE')),
     workspace,
+    workflow: workflowFile(text('GITHUB_WORKFLOW_REF'), text('GITHUB_REPOSITORY')),
     searchPath: text('PATH'),
     reportDirectory: reportDirectory(variables, workspace),
   }
@@ -63,6 +64,12 @@ function architecture(): string {
 /** A relative folder would be one of the workspace, which the change under test can write. */
 function toolCache(folder: string): string {
   return isAbsolute(folder) ? folder : ''
+}
+
+/** `acme/api/.github/workflows/release.yml@refs/heads/main` (docs.github.com, "Variables reference"). */
+function workflowFile(ref: string, repository: string): string {
+  const path = ref.startsWith(`${repository}/`) ? ref.slice(repository.length + 1).replace(/@refs\/.*$/, '') : ''
+  return /^\.github\/workflows\/[^/\p{Cc}]+$/u.test(path) ? path : ''
 }
 
 /** Whether the user named the folder of the report. */

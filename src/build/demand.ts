@@ -1,7 +1,7 @@
 import { normalPlatform } from '../image/platform.ts'
 import type { BuildRequest } from '../plan/request.ts'
 import { expand, type Values } from './expand.ts'
-import type { Dockerfile, Stage } from './stages.ts'
+import { type Dockerfile, findName, findStage } from './stages.ts'
 
 /** An image that a build asks a registry for, for one platform. */
 export type Demand = { readonly text: string; readonly platform: string }
@@ -99,17 +99,6 @@ function stageNeeds(file: Dockerfile, index: number, scope: Scope): Needs | Uncl
     images: all.filter((need) => need.stage === undefined && need.text !== 'scratch'),
     stages: all.flatMap((need) => need.stage ?? []),
   }
-}
-
-function findStage(stages: readonly Stage[], nameOrNumber: string): number | undefined {
-  const named = findName(stages, nameOrNumber)
-  if (named !== undefined || !/^\d{1,6}$/.test(nameOrNumber)) return named
-  return Number(nameOrNumber) < stages.length ? Number(nameOrNumber) : undefined
-}
-
-function findName(stages: readonly Stage[], name: string): number | undefined {
-  const found = name === '' ? -1 : stages.findLastIndex((stage) => stage.name === name.toLowerCase())
-  return found < 0 ? undefined : found
 }
 
 function unclear(what: string): Unclear {

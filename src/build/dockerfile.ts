@@ -3,7 +3,7 @@ import { LadingError } from '../error.ts'
 import { formatReference, parseReference, type Reference } from '../image/reference.ts'
 import type { BuildRequest } from '../plan/request.ts'
 import { type Demand, demandedImages } from './demand.ts'
-import { type Dockerfile, parseDockerfile } from './stages.ts'
+import { type Dockerfile, findStage, parseDockerfile } from './stages.ts'
 
 /** An image that a build takes from a registry. */
 export type BaseImage = {
@@ -32,12 +32,28 @@ const LONGEST = 1_000_000
  */
 export async function baseImages(build: BuildRequest, readText: ReadText, host = 'linux/amd64'): Promise<Bases> {
   if (!isAbsolute(build.context)) return unknown('the context is remote')
-  const text = await readDockerfile(build, readText)
+  const text = (await readDockerfile(build, readText))?.text
   if (text === undefined) return unknown('the Dockerfile cannot be read')
   if (text.length > LONGEST) return unknown('the Dockerfile is too large')
   const file = await parseDockerfile(text).catch(() => undefined)
   if (file === undefined || file.stages.length === 0) return unknown('the Dockerfile has no stage')
   return demandedBases(file, build, host)
+}
+
+/**
+ * Where a local build's Dockerfile says what its target begins with: the `FROM` of that stage, or line 1 where nobody can
+ * follow the file. `undefined` for a remote context, or when there is no such file.
+ */
+export async function targetPlace(
+  build: Pick<BuildRequest, 'context' | 'file' | 'target'>,
+  readText: ReadText,
+): Promise<{ readonly path: string; readonly line: number } | undefined> {
+  const found = isAbsolute(build.context) ? await readDockerfile(build, readText) : undefined
+  if (found === undefined) return undefined
+  const { path, text } = found
+  const stages = text.length > LONGEST ? [] : ((await parseDockerfile(text).catch(() => undefined))?.stages ?? [])
+  const stage = build.target === '' ? stages.at(-1) : stages[findStage(stages, build.target) ?? 0]
+  return { path, line: stage?.line ?? 1 }
 }
 
 /**
@@ -56,10 +72,20 @@ function unknown(why: string): Bases {
   return { known: false, why }
 }
 
-async function readDockerfile(build: BuildRequest, readText: ReadText): Promise<string | undefined> {
-  if (build.file !== '') return await readText(build.file)
+type Found = { readonly path: string; readonly text: string }
+
+async function readDockerfile(
+  build: Pick<BuildRequest, 'context' | 'file'>,
+  readText: ReadText,
+): Promise<Found | undefined> {
+  const { context, file } = build
   // BuildKit looks for the lower-case name when the usual one is not there (`dockerui/config.go`).
-  return (await readText(join(build.context, 'Dockerfile'))) ?? (await readText(join(build.context, 'dockerfile')))
+  const paths = file === '' ? [join(context, 'Dockerfile'), join(context, 'dockerfile')] : [file]
+  for (const path of paths) {
+    const text = await readText(path)
+    if (text !== undefined) return { path, text }
+  }
+  return undefined
 }
 
 function demandedBases(file: Dockerfile, build: BuildRequest, host: string): Bases {

@@ -11,6 +11,8 @@ export type Dockerfile = {
 }
 
 export type Stage = {
+  /** of its `FROM`, from 1 */
+  readonly line: number
   readonly base: string
   /** of `--platform=`; empty when it has none */
   readonly platform: string
@@ -38,6 +40,18 @@ export async function parseDockerfile(text: string): Promise<Dockerfile> {
   }
 }
 
+/** The stage that a text means, by its name or its number (BuildKit, `instructions/parse.go`, HasStage). */
+export function findStage(stages: readonly Stage[], nameOrNumber: string): number | undefined {
+  const named = findName(stages, nameOrNumber)
+  if (named !== undefined || !/^\d{1,6}$/.test(nameOrNumber)) return named
+  return Number(nameOrNumber) < stages.length ? Number(nameOrNumber) : undefined
+}
+
+export function findName(stages: readonly Stage[], name: string): number | undefined {
+  const found = name === '' ? -1 : stages.findLastIndex((stage) => stage.name === name.toLowerCase())
+  return found < 0 ? undefined : found
+}
+
 /**
  * The image of the directive `syntax` (BuildKit, `parser/directives.go`): it stands above everything but a `#!` line
  * and other directives, after `#`, or after `//` for languages other than Dockerfile's.
@@ -61,6 +75,7 @@ function readStage(instructions: readonly Instruction[]): Stage {
   const [from, ...rest] = instructions
   const [base, as, name] = from?.getArguments().map((argument) => argument.getValue()) ?? []
   return {
+    line: (from?.getRange().start.line ?? 0) + 1,
     base: base ?? '',
     platform:
       from === undefined

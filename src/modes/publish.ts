@@ -22,6 +22,7 @@ import { learnOccasion } from './occasion.ts'
 import { planned, unchanged } from './outcomes.ts'
 import { fail, type Run, type Say } from './run.ts'
 import { beginScanner, beside } from './scanner.ts'
+import { whereabouts } from './whereabouts.ts'
 
 /**
  * Publishes an image: looks before anything slow, builds once, scans those bytes, brings them everywhere, moves the
@@ -103,7 +104,7 @@ async function gate(
   const found = await scanner
   const scan = found === undefined ? 'off' : await scanCargo(run, cargo, found)
   const verdict = judge(cargo.image.root.descriptor, scan, request.gate)
-  facts.scan = scanReport(scan, verdict)
+  facts.scan = { ...scanReport(scan, verdict), ...(scan === 'off' ? {} : await whereabouts(run)) }
   say(scanInWords(facts.scan))
   return verdict
 }

@@ -35,6 +35,8 @@ export type Environment = {
   /** as RUNNER_TOOL_CACHE: where tools are kept between runs; empty when there is no such folder */
   readonly toolCache: string
   readonly workspace: string
+  /** the file of this repository that the run comes from, `.github/workflows/release.yml`; empty when nobody tells */
+  readonly workflow: string
   /** as the variable PATH: where programs are looked for */
   readonly searchPath: string
   readonly reportDirectory: string
