@@ -16,6 +16,7 @@ import { type Names, nameImage } from '../tags/name.ts'
 import type { Occasion } from '../tags/occasion.ts'
 import { againstBaseline } from './baseline.ts'
 import { isIn, moveAll, upload } from './carry.ts'
+import { askCodeScanning, uploadFindings } from './code-scanning.ts'
 import { look } from './look.ts'
 import { type Cargo, obtain, openGiven } from './obtain.ts'
 import { learnOccasion } from './occasion.ts'
@@ -50,6 +51,7 @@ async function story(run: Run): Promise<void> {
   for (const line of printPlan(plan, facts.digest)) edges.reporter.info(line)
   if (isDone(plan, facts.digest)) return nothingToDo(run, plan)
 
+  const sendsFindings = await askCodeScanning(run)
   // Found or fetched while the image is built.
   const scanner = beginScanner(run)
   const cargo = await beside(run, scanner, obtain(run, plan, given))
@@ -58,6 +60,7 @@ async function story(run: Run): Promise<void> {
   const ahead = lookAhead(image, plan.push.push ? unfinished(run, plan) : [])
   await run.phase('verify', (say) => verify(run, plan, cargo, say))
   const verdict = await run.phase('scan', (say) => gate(run, cargo, { scanner, say }))
+  await uploadFindings(run, sendsFindings)
   const admitted = admittedBy(verdict, run)
   if (!plan.push.push || request.dryRun || !plan.references.some(isToWrite)) return stopBeforeWriting(run, plan)
 
