@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readBases } from '../../src/content/bases.ts'
 import { readImage } from '../../src/content/image.ts'
-import { annotatedBase, provenBases } from '../../src/image/base.ts'
+import { annotatedBase, provenBases, provenMaterials } from '../../src/image/base.ts'
 import type { Descriptor } from '../../src/image/descriptor.ts'
 import { digestOf } from '../../src/image/digest.ts'
 import { parseManifest } from '../../src/image/manifest.ts'
@@ -101,6 +101,45 @@ describe('the provenance', () => {
     expect(names(provenBases(dependencies(uri)))).toEqual(repository === undefined ? [] : [repository])
   })
 
+  const PLAIN = `sha256:${'0'.repeat(64)}`
+  test.each([
+    ['pkg:docker/node@22', { digest: PLAIN, name: `node:22@${PLAIN}` }],
+    [
+      'pkg:docker/node@22?platform=linux%2Farm%2Fv7',
+      { digest: PLAIN, name: `node:22@${PLAIN}`, platform: 'linux/arm/v7' },
+    ],
+    ['pkg:docker/localhost%3A5000/base', { digest: PLAIN, name: `localhost:5000/base@${PLAIN}` }],
+  ])('says of %s what was taken', (uri, image) => {
+    expect(provenBases(dependencies(uri))).toMatchObject([image])
+  })
+
+  test.each([
+    ['pkg:docker/node@22', { tag: '22', name: 'node:22' }],
+    ['pkg:docker/node', { tag: 'latest', name: 'node' }],
+    [`pkg:docker/node@22?digest=${DIGEST}`, { digest: DIGEST, name: `node:22@${DIGEST}` }],
+    [`pkg:docker/node@${DIGEST}`, { digest: DIGEST, name: `node@${DIGEST}` }],
+  ])('says of %s, without a digest beside it, what it says itself', (uri, image) => {
+    expect(provenBases({ predicate: { materials: [{ uri }] } })).toMatchObject([image])
+  })
+
+  test.each([
+    ['pkg:docker/node@22', true],
+    ['pkg:docker/docker/dockerfile@1', true],
+    ['https://github.com/acme/api.git', true],
+    [`pkg:docker/example.com/ns/repo?digest=${DIGEST}&ref_type=blob`, true],
+    ['pkg:oci/base@1?platform=linux%2Famd64', false],
+    ['pkg:docker/customer/image?repository_url=gcr.io', false],
+    ['pkg:docker/Acme/Base@1', false],
+  ])('with %s names all images: %s', (uri, isWhole) => {
+    expect(provenMaterials(dependencies('pkg:docker/alpine@3', uri)).isWhole).toBe(isWhole)
+  })
+
+  test('that goes on beyond what is read does not name all images', () => {
+    const uris = (count: number) => Array(count).fill('https://example.com/')
+    expect(provenMaterials(dependencies(...uris(1000))).isWhole).toBe(true)
+    expect(provenMaterials(dependencies(...uris(1001))).isWhole).toBe(false)
+  })
+
   test('is read as far as a build could reach', () => {
     const uris = [...Array(999).fill('https://example.com/'), 'pkg:docker/last', 'pkg:docker/one-too-many']
     expect(names(provenBases(dependencies(...uris)))).toEqual(['docker.io/library/last'])
@@ -118,6 +157,8 @@ describe('the provenance', () => {
         const bases = provenBases({ predicate: { materials, buildDefinition: { resolvedDependencies } } })
         // Whatever comes out goes into a path of a registry's API.
         for (const { path } of bases) expect(path).toMatch(/^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$/)
+        // And before people.
+        for (const { name } of bases) expect(name).toMatch(/^[a-zA-Z0-9._:@/[\]-]{1,600}$/)
       }),
     )
   })
@@ -139,6 +180,15 @@ describe('the annotation', () => {
   ])('“%s” names %s', (text, repository) => {
     const base = annotatedBase({ 'org.opencontainers.image.base.name': text })
     expect(base === undefined ? undefined : formatRepository(base)).toBe(repository)
+  })
+
+  test.each([
+    ['node:22', DIGEST, { digest: DIGEST, name: `node:22@${DIGEST}` }],
+    ['node:22', 'sha256:short', { tag: '22', name: 'node:22' }],
+    [`node:22@${DIGEST}`, digestOf('another'), { digest: DIGEST, name: `node:22@${DIGEST}` }],
+  ])('“%s” with the digest %s is one image', (name, digest, image) => {
+    const key = 'org.opencontainers.image.base'
+    expect(annotatedBase({ [`${key}.name`]: name, [`${key}.digest`]: digest })).toMatchObject(image)
   })
 
   test('names nothing when it is missing', () => {
