@@ -221,6 +221,18 @@ export const WITH_EXCEPTIONS: Report = {
   },
 }
 
+/** Findings of which most came with the base image, and one is in no layer. */
+export const WITH_ORIGINS: Report = {
+  ...REFUSED,
+  scan: {
+    ...REFUSED.scan,
+    platforms: REFUSED.scan.platforms.map((one) => ({ ...one, base: `node:22-alpine@${OLD}` })),
+    findings: REFUSED.scan.findings.map((one, index) => {
+      return one.kind === 'secret' ? one : { ...one, origin: index < 10 ? 'base' : 'added' }
+    }),
+  },
+}
+
 export const EXAMPLES = {
   PUBLISHED,
   UNCHANGED,
@@ -232,6 +244,7 @@ export const EXAMPLES = {
   DRY_RUN,
   WITH_KNOWN_FINDINGS,
   WITH_EXCEPTIONS,
+  WITH_ORIGINS,
   PARTLY,
   FAILED_EARLY,
 } as const satisfies Record<string, Report>

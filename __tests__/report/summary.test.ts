@@ -17,6 +17,7 @@ import {
   UNCHANGED,
   WITH_EXCEPTIONS,
   WITH_KNOWN_FINDINGS,
+  WITH_ORIGINS,
 } from './examples.ts'
 import { hostile } from './hostile-text.ts'
 import { structureOf } from './structure.ts'
@@ -135,6 +136,28 @@ describe('summary', () => {
     expect(summaryOf(PUBLISHED)).not.toContain('As it was asked for')
   })
 
+  it('tells findings of the base image from those that were added here, where that is known', () => {
+    const summary = summaryOf(WITH_ORIGINS)
+    expect(summary).toMatch(
+      /^Of these, 10 came with the base image `node:22-alpine@sha256:[0-9a-f]{64}`, 3 were added here, and of 1 it is not known\.$/m,
+    )
+    expect(summary).toContain('| Platforms | From |')
+    expect(summary.match(/\| base \|$/gm)).toHaveLength(10)
+    expect(summary.match(/\| here \|$/gm)).toHaveLength(3)
+    expect(summary).toMatch(/^\| CRITICAL \| github-pat .*\| – \|$/m)
+    expect(summaryOf(REFUSED)).not.toMatch(/From|Of these/)
+  })
+
+  it('names a few base images, and how many more there are', () => {
+    const bases = ['alpine:3', 'debian:12', 'alpine:3', 'ubuntu:24.04', 'busybox']
+    const platforms = bases.map((base) => ({ platform: 'linux/amd64', counts: {}, base }))
+    const findings = WITH_ORIGINS.scan.findings.filter(({ origin }) => origin === 'added').slice(0, 1)
+    const summary = summaryOf({ ...WITH_ORIGINS, scan: { ...WITH_ORIGINS.scan, platforms, findings } })
+    expect(summary).toContain(
+      'Of these, 0 came with the base images `alpine:3`, `debian:12`, `ubuntu:24.04` and 1 more, 1 was added here.',
+    )
+  })
+
   it('counts findings for each platform, and together each once', () => {
     const summary = summaryOf(REFUSED)
     expect(summary).toContain('| Platform | CRITICAL | HIGH |')
@@ -231,7 +254,11 @@ function poisoned(report: Report, texts: readonly string[]): Report {
     })),
     scan: {
       ...scan,
-      platforms: scan.platforms.map((one) => ({ ...one, platform: poison(one.platform) })),
+      platforms: scan.platforms.map(({ base, ...one }) => ({
+        ...one,
+        platform: poison(one.platform),
+        ...(base === undefined ? {} : { base: poison(base) }),
+      })),
       findings,
       scanner: poison(scan.scanner),
       ...(database === undefined ? {} : { database: { ...database, source: poison(database.source) } }),
@@ -268,11 +295,12 @@ function flooded(flood: string): Report {
     phases: many(base.phases),
     scan: {
       ...base.scan,
-      platforms: many(base.scan.platforms).map(({ platform }) => ({
+      platforms: many(base.scan.platforms).map(({ platform }, index) => ({
         platform,
+        base: `${index}${flood}`,
         counts: Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`${index}${flood}`, 1])),
       })),
-      findings: many(base.scan.findings),
+      findings: many(base.scan.findings).map((finding) => ({ ...finding, origin: 'base' })),
     },
   }
 }

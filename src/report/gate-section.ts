@@ -1,6 +1,6 @@
 import { code, folded, link, type Table, table, text } from './markdown.ts'
 import { formatCount } from './quantity.ts'
-import type { Counts, Report, ReportedFinding, ScanReport, ScanScope } from './report.ts'
+import type { Counts, Report, ReportedFinding, ScannedPlatform, ScanReport, ScanScope } from './report.ts'
 
 /** Whether the reader came for the findings: the gate refused the image. */
 export function isFinding(report: Report): boolean {
@@ -73,8 +73,9 @@ function countsOf({ platforms, total }: ScanReport): string {
   const levels = levelsOf([total, ...shown.map(({ counts }) => counts)])
   const found = Object.values(total).some((count) => count !== undefined && count > 0)
   // The sum of the rows would count a finding twice that two platforms share.
-  const sum = found && platforms.length > 1 ? [{ platform: 'together, each once', counts: total }] : []
-  const shape: Table<ScanReport['platforms'][number]> = {
+  const sum: readonly ScannedPlatform[] =
+    found && platforms.length > 1 ? [{ platform: 'together, each once', counts: total }] : []
+  const shape: Table<ScannedPlatform> = {
     head: ['Platform', ...levels.map((level) => text(level, 20))],
     row: ({ platform, counts }) => [text(platform), ...levels.map((level) => strong(counts[level] ?? 0))],
   }
@@ -110,14 +111,38 @@ const WORST_ROOM = { most: WORST, bytes: 60_000 }
 const FOLDED_ROOM = { most: 500, bytes: 300_000 }
 
 /** The findings: the worst ten at once, the rest folded. */
-export function findingsOf({ findings }: ScanReport): string {
+export function findingsOf(scan: ScanReport): string {
+  const { findings } = scan
   if (findings.length === 0) return ''
   const ordered = worstFirst(findings)
   const rest = ordered.slice(WORST)
   const title = formatCount(rest.length, 'more finding')
-  const more = rest.length === 0 ? [] : [folded(title, table(FINDING_TABLE, rest, FOLDED_ROOM))]
-  return ['### Findings', table(FINDING_TABLE, ordered.slice(0, WORST), WORST_ROOM), ...more].join('\n\n')
+  const origins = originsOf(scan)
+  const shape = origins.length === 0 ? FINDING_TABLE : WITH_ORIGIN
+  const more = rest.length === 0 ? [] : [folded(title, table(shape, rest, FOLDED_ROOM))]
+  return ['### Findings', ...origins, table(shape, ordered.slice(0, WORST), WORST_ROOM), ...more].join('\n\n')
 }
+
+const MOST_BASES = 3
+
+/** How many of the findings came with the base image, which may be another one for each platform. */
+function originsOf({ findings, platforms }: ScanReport): readonly string[] {
+  const number = (origin: ReportedFinding['origin']) => findings.filter((one) => one.origin === origin).length
+  const [base, added, unknown] = [number('base'), number('added'), number('')]
+  if (base + added === 0) return []
+  const bases = [...new Set(platforms.flatMap((one) => one.base ?? []))]
+  const shown = bases.slice(0, MOST_BASES).map((name) => code(name, LONGEST_BASE))
+  const more = bases.length > shown.length ? ` and ${bases.length - shown.length} more` : ''
+  const names = shown.length === 0 ? '' : ` ${shown.join(', ')}${more}`
+  const rest = unknown === 0 ? '' : `, and of ${unknown} it is not known`
+  const word = bases.length > 1 ? 'images' : 'image'
+  return [
+    `Of these, ${base} came with the base ${word}${names}, ${added} ${added === 1 ? 'was' : 'were'} added here${rest}.`,
+  ]
+}
+
+/** A reference may have 255 characters, and a tag and a digest. */
+const LONGEST_BASE = 460
 
 /** What stopped the image before what was let pass; within a level what has a fix comes first: that is what one can do something about. */
 function worstFirst(findings: readonly ReportedFinding[]): readonly ReportedFinding[] {
@@ -145,6 +170,14 @@ const FINDING_TABLE: Table<ReportedFinding> = {
     text(finding.platforms.join(', ')),
   ],
 }
+
+/** The same with a column for what is known of some. */
+const WITH_ORIGIN: Table<ReportedFinding> = {
+  head: [...FINDING_TABLE.head, 'From'],
+  row: (finding) => [...FINDING_TABLE.row(finding), ORIGINS[finding.origin]],
+}
+
+const ORIGINS: Readonly<Record<ReportedFinding['origin'], string>> = { base: 'base', added: 'here', '': '–' }
 
 function subjectOf({ kind, subject, title }: ReportedFinding): string {
   switch (kind) {

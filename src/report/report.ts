@@ -68,7 +68,7 @@ export type RegistryReport = {
 export type ScanReport = {
   readonly result: 'clean' | 'findings' | 'not-scanned'
   readonly decision: 'passed' | 'reported' | 'refused' | 'waived' | ''
-  readonly platforms: readonly { readonly platform: string; readonly counts: Counts }[]
+  readonly platforms: readonly ScannedPlatform[]
   /** each distinct finding once, over all platforms */
   readonly total: Counts
   readonly findings: readonly ReportedFinding[]
@@ -89,6 +89,13 @@ export type ScanReport = {
   readonly scannerSha256?: string
   /** there when something was scanned */
   readonly scope?: ScanScope
+}
+
+export type ScannedPlatform = {
+  readonly platform: string
+  readonly counts: Counts
+  /** the image that it is built on, `node:22@sha256:…`; there when something was found and the base is known */
+  readonly base?: string
 }
 
 /** What the scan looked for, and what it was told to leave out. */

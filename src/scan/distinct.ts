@@ -47,9 +47,16 @@ export function distinctFindings<T extends Finding = Finding>(
     const key = keyOf(finding)
     const earlier = seen.get(key)
     const known = earlier?.platforms ?? []
-    seen.set(key, { ...(earlier ?? finding), platforms: known.includes(platform) ? known : [...known, platform] })
+    const one = earlier === undefined ? finding : withOriginOf(earlier, finding)
+    seen.set(key, { ...one, platforms: known.includes(platform) ? known : [...known, platform] })
   }
   return [...seen.values()]
+}
+
+/** What was added anywhere is to be mended here; what came with the base did so everywhere that it is known. */
+function withOriginOf<T extends Finding>(earlier: T, other: Finding): T {
+  const { origin } = other
+  return origin === undefined || earlier.origin === 'added' ? earlier : { ...earlier, origin }
 }
 
 /** How many of each level: all levels that were asked for, worst first, those without any as 0. */

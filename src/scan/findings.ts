@@ -86,6 +86,8 @@ export type PlatformScan = {
   readonly accepted: readonly Accepted[]
   /** the file with what is in the platform, when it was asked for */
   readonly sbom?: string
+  /** the base image, for people; absent when nobody knows it */
+  readonly base?: string
 }
 
 /** What a report must be about. */

@@ -26,9 +26,9 @@ export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
   const passedOver = distinctFindings(scan.platforms, (finding) => !counts(finding, rule))
   const everyAccepted = scan.platforms.map(({ platform, accepted }) => ({ platform, findings: accepted }))
   const accepted = distinctFindings(everyAccepted, () => true)
-  const platforms = scan.platforms.map(({ platform, findings }) => {
+  const platforms = scan.platforms.map(({ platform, findings, base }) => {
     const own = findings.filter((finding) => counts(finding, rule))
-    return { platform, counts: countBySeverity(own, rule.severities) }
+    return { platform, counts: countBySeverity(own, rule.severities), ...(base === undefined ? {} : { base }) }
   })
   const sboms = scan.platforms.flatMap(({ platform, sbom }) => (sbom === undefined ? [] : [{ platform, file: sbom }]))
   return {
@@ -59,7 +59,15 @@ export function scanInWords(scan: ScanReport | undefined): string {
     return `${platform} ${levels.length === 0 ? 'clean' : levels.join(' and ')}`
   })
   const age = scan.database === undefined ? '' : `, database ${scan.database.ageHours} h old`
-  return `${platforms.join(', ')} (${scan.scanner}${age})`
+  return `${platforms.join(', ')}${originsInWords(scan)} (${scan.scanner}${age})`
+}
+
+/** `, 3 of the base image and 1 added here`: of what counts, each once; empty when nothing is known of any. */
+function originsInWords({ findings }: ScanReport): string {
+  const counted = findings.filter(({ ignored }) => !ignored)
+  const number = (origin: ReportedFinding['origin']) => counted.filter((one) => one.origin === origin).length
+  const [base, added] = [number('base'), number('added')]
+  return base + added === 0 ? '' : `, ${base} of the base image and ${added} added here`
 }
 
 /** What was looked for and what was left out, as it was asked for: a clean result is worth no more than that. */

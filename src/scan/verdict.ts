@@ -21,6 +21,8 @@ export type Refusal = {
   readonly unfixedOnly: boolean
   /** exceptions that would have let some of it pass, had their time not run out */
   readonly expired: readonly Exception[]
+  /** the base images that everything that stops it came with, where all of it has a fix; else none */
+  readonly outdatedBases: readonly string[]
 }
 
 /**
@@ -35,8 +37,13 @@ export function judge(root: Descriptor, scan: Scan | 'off', gate: Gate): Verdict
   if (worst === undefined) return { pass: true, image: admit(root, 'passed') }
   if (gate.scan === 'report') return { pass: true, image: admit(root, 'reported') }
   const blocking = [worst, ...others] as const
-  const expired = scan.expired.filter(({ id }) => blocking.some((finding) => finding.id === id))
-  return { pass: false, blocking, unfixedOnly: blocking.every(isUnfixed), expired }
+  return {
+    pass: false,
+    blocking,
+    unfixedOnly: blocking.every(isUnfixed),
+    expired: scan.expired.filter(({ id }) => blocking.some((finding) => finding.id === id)),
+    outdatedBases: blocking.every(isOutdatedBase) ? basesOf(scan, blocking) : [],
+  }
 }
 
 /** A refusal as the error that ends the step: `SCAN_FINDINGS`, with the worst findings and a hint that fits them. */
@@ -51,6 +58,7 @@ export function refusalError(refusal: Refusal, gate: Gate): LadingError {
 }
 
 const SHOWN = 10
+const MOST_BASES = 3
 
 function mustCover(root: Descriptor, scan: Scan, gate: Gate): void {
   const { asked, platforms } = scan
@@ -83,6 +91,16 @@ function isUnfixed(finding: DistinctFinding): boolean {
   return finding.kind === 'vulnerability' && finding.status !== 'fixed'
 }
 
+function isOutdatedBase(finding: DistinctFinding): boolean {
+  return finding.origin === 'base' && finding.kind === 'vulnerability' && finding.status === 'fixed'
+}
+
+/** None when nobody knows the base of a platform that is concerned. */
+function basesOf({ platforms }: Scan, blocking: readonly DistinctFinding[]): readonly string[] {
+  const hit = platforms.filter(({ platform }) => blocking.some((finding) => finding.platforms.includes(platform)))
+  return hit.every(({ base }) => base !== undefined) ? [...new Set(hit.flatMap(({ base }) => base ?? []))] : []
+}
+
 function describe(finding: DistinctFinding): string {
   const where = finding.platforms.map((platform) => plainLine(platform)).join(', ')
   const what = `${finding.severity} ${finding.id}`
@@ -111,6 +129,12 @@ function hintFor(refusal: Refusal): { readonly hint?: string } {
     return {
       hint: 'Take the secret out of the layer that brought it (a later layer only hides it), and make it invalid.',
     }
+  }
+  const [base, ...others] = refusal.outdatedBases
+  if (base !== undefined) {
+    const names = [base, ...others].slice(0, MOST_BASES).map((name) => `\`${name}\``)
+    const what = others.length === 0 ? 'a newer base image' : 'newer base images'
+    return { hint: `Take ${what}: all of these came with ${names.join(', ')}, and each has a fix.` }
   }
   return {}
 }
