@@ -14,6 +14,7 @@ import type { Scanner } from '../scan/scanner.ts'
 import { judge, refusalError, type Verdict } from '../scan/verdict.ts'
 import { type Names, nameImage } from '../tags/name.ts'
 import type { Occasion } from '../tags/occasion.ts'
+import { splitByBase } from './base-origin.ts'
 import { againstBaseline } from './baseline.ts'
 import { isIn, moveAll, upload } from './carry.ts'
 import { askCodeScanning, uploadFindings } from './code-scanning.ts'
@@ -112,15 +113,16 @@ async function gate(
   return verdict
 }
 
-async function scanCargo(run: Run, { directory, image }: Cargo, scanner: Scanner): Promise<Scan> {
+async function scanCargo(run: Run, cargo: Cargo, scanner: Scanner): Promise<Scan> {
   const { request, edges } = run
+  const { directory, image } = cargo
   const way = { gate: request.gate, scanner }
   const names = request.images.map(formatRepository)
   const wanted = { ...way, layoutDirectory: directory, platforms: image.platforms, names }
   const scan = await edges.reporter.group('Scan', () => scanImage(wanted, edges))
   const remark = expiredRemark(scan.expired)
   if (remark !== '') edges.reporter.notice(remark)
-  return againstBaseline(run, scan, way)
+  return splitByBase(await againstBaseline(run, scan, way), cargo, run)
 }
 
 /** The only way to an `Admitted` image. A refusal ends the step before any registry has seen a byte. */
