@@ -53,12 +53,13 @@ async function publishIn(
   const { workspace, searchPath, repository } = environment
   const { logins, token, buildSecrets } = inputs.secrets
   const request = withSecrets(inputs.request, await writeSecrets(scratch.directory, buildSecrets))
+  const over = new AbortController()
   const world = await openWorld({
     ...inputs,
     logins,
     variables,
     reporter: makeReporter(write),
-    clock: makeClock(signal),
+    clock: { ...makeClock(signal), sleep: makeClock(AbortSignal.any([signal, over.signal])).sleep },
     exec: makeExec(signal),
     scratch,
     signal,
@@ -69,6 +70,8 @@ async function publishIn(
   try {
     return await run(request, environment, world.edges)
   } finally {
+    // What was begun on the side may wait for a registry that wants to be asked later; it would hold up the process.
+    over.abort()
     await world.close()
   }
 }
