@@ -44,7 +44,7 @@ else { ${fake.scan ?? CLEAN} }`,
 }
 
 /** A finding as Trivy reports it. */
-export function vulnerability(changes: Readonly<Record<string, string>> = {}): object {
+export function vulnerability(changes: Readonly<Record<string, unknown>> = {}): object {
   const finding = {
     VulnerabilityID: 'CVE-2019-14697',
     PkgName: 'musl',
