@@ -5,6 +5,7 @@ import { type Digest, digestOf } from '../../src/image/digest.ts'
 import { MEDIA_TYPE } from '../../src/image/media-type.ts'
 import { SEVERITIES } from '../../src/plan/request.ts'
 import { type ScanPlatform, scanImage } from '../../src/scan/scan.ts'
+import { databaseFor } from '../scan/databases.ts'
 import { alpine, FALSE_TOKEN } from '../scan/samples.ts'
 import { GATE, temporary, world } from '../scan/world.ts'
 import { blobPath, type SampleLayer, type SampleLayout, writeSampleLayout } from '../support/sample-layout.ts'
@@ -28,7 +29,10 @@ describe.skipIf(!ready)('the real Trivy sees every layer', () => {
   async function idsFound(layout: SampleLayout, platforms: readonly ScanPlatform[]) {
     const scanner = { program, version: '0.74.0', from: 'trivy-path', sha256: '' }
     const gate = { ...GATE, severities: SEVERITIES, databases: [database.repository] }
-    const scan = await scanImage({ layoutDirectory: layout.directory, platforms, gate, scanner }, await world())
+    const edges = await world()
+    const prepared = await databaseFor(gate, scanner, edges)
+    const wanted = { layoutDirectory: layout.directory, platforms, gate, scanner, database: prepared }
+    const scan = await scanImage(wanted, edges)
     return scan.platforms.map(({ findings }) => findings.map(({ id, layer }) => [id, layer]))
   }
 

@@ -2,18 +2,22 @@ import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { mustRun } from '../../scripts/part/command.ts'
 import { need, requirePart } from '../../scripts/part/index.ts'
 import { parseDigest } from '../../src/image/digest.ts'
 import { type Gate, SEVERITIES } from '../../src/plan/request.ts'
+import type { DatabaseLimits, Prepared } from '../../src/scan/database.ts'
 import { parseFindings } from '../../src/scan/findings.ts'
 import { type ScanRequest, scanImage } from '../../src/scan/scan.ts'
 import { scanReport } from '../../src/scan/scan-report.ts'
 import { judge, refusalError } from '../../src/scan/verdict.ts'
+import { databaseFor } from '../scan/databases.ts'
 import { FALSE_TOKEN, SAMPLES, type SampleName, sample } from '../scan/samples.ts'
-import { failure, GATE, temporary, type World, world } from '../scan/world.ts'
+import { failure, GATE, temporary, world } from '../scan/world.ts'
+import type { Effect } from '../support/registry/effect.ts'
 import { type InProcessRegistry, startRegistry } from '../support/registry/server.ts'
 import { blobPath, type SampleLayout, type SamplePlatform, writeSampleLayout } from '../support/sample-layout.ts'
-import { putDatabase, readDatabase } from '../support/trivy-database.ts'
+import { javaDatabase, putDatabase, putJavaDatabase, readDatabase } from '../support/trivy-database.ts'
 
 const ready = await need(['trivy', 'trivy-db'])
 const program = ready ? await requirePart('trivy') : ''
@@ -105,21 +109,35 @@ describe.skipIf(!ready)('a scan with the real Trivy', () => {
     expect(await failure(scanLayout(layout, gate()))).toMatchObject({ code: 'SCAN_BROKEN' })
   })
 
-  test('takes an image with a jar for broken, not for clean, when there is no Java database', async () => {
-    const jar = { files: { 'app/a.jar': Buffer.from([80, 75, 5, 6, ...Array(18).fill(0)]) } }
-    const layout = await layoutOf([{ platform: 'linux/amd64', layers: [jar] }])
-    const edges = await world()
-    // A proxy that is not there keeps the test from fetching the real one.
-    const env = { HTTPS_PROXY: 'http://127.0.0.1:1' }
-    const exec: World['exec'] = (command) => edges.exec({ ...command, env: { ...command.env, ...env } })
-    const error = await failure(scanImage(requestFor(layout, gate()), { ...edges, exec }))
-    expect(error).toMatchObject({ code: 'SCAN_BROKEN', message: expect.stringContaining('Java DB') })
+  describe('an image with a jar that tells no name', () => {
+    const jar = { files: { 'app/gadget-1.0.jar': Buffer.from([80, 75, 5, 6, ...Array(18).fill(0)]) } }
+    const image: readonly SamplePlatform[] = [{ platform: 'linux/amd64', layers: [jar] }]
+
+    test('is scanned with the Java database, which nothing else fetches', async () => {
+      const java = await startRegistry()
+      onTestFinished(() => java.stop())
+      putJavaDatabase(java, await javaDatabase([{ group: 'org.acme', artifact: 'gadget', version: '1.0' }]))
+      const layout = await layoutOf(image)
+      const wanted = gate({ javaDatabases: [`${java.host}/trivy-java-db`] })
+      const { scan, edges, database } = await scanLayout(layout, wanted)
+      expect(scan.platforms[0]?.findings).toEqual([])
+      expect(edges.commands.filter(({ args }) => args.includes('--input'))).toHaveLength(2)
+      expect(java.requests.map(({ step }) => step)).toEqual(['manifest-head', 'manifest-get', 'blob-get'])
+      expect(await packagesOf(layout, database)).toContain('org.acme:gadget')
+    })
+
+    test('is never called clean when there is no such database', async () => {
+      const error = await failure(scanOf(image, { javaDatabases: ['127.0.0.1:1/java', `${registry.host}/no-such`] }))
+      expect(error.code).toBe('SCAN_DATABASE')
+      expect(error.message).toMatch(/Java database.*\n {2}127\.0\.0\.1:1\/java:1: .*refused.*\n.*no-such:1: /)
+    })
   })
 
   test('reads a layout and works in a folder with @ and : in their names', async () => {
     const layout = await layoutOf([sample('vulnerable')], 'odd@name:1-')
     const edges = await world({ directory: await temporary('od@d:2-') })
-    const scan = await scanImage(requestFor(layout, gate()), edges)
+    const database = await databaseFor(gate(), scanner, edges)
+    const scan = await scanImage({ ...requestFor(layout, gate()), database }, edges)
     expect(scan.platforms[0]?.findings).toHaveLength(1)
   })
 
@@ -134,7 +152,7 @@ describe.skipIf(!ready)('a scan with the real Trivy', () => {
     expect(scan.platforms[0]?.findings).toHaveLength(1)
   })
 
-  test('goes on to the next repository when one refuses, resets, is not there or is silent', async () => {
+  test('goes on to the next repository when one refuses, resets, is not there, is silent or gives nonsense', async () => {
     const silent = createServer((socket) => void socket.on('error', () => undefined))
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
     onTestFinished(() => void silent.close())
@@ -142,25 +160,40 @@ describe.skipIf(!ready)('a scan with the real Trivy', () => {
     const broken = await startRegistry()
     onTestFinished(() => broken.stop())
     putDatabase(broken, Buffer.from('no archive at all'))
+    const faulty = await Promise.all(
+      FAULTS.map(async (effect) => {
+        const one = await startRegistry({ faults: [{ step: ['manifest-head', 'manifest-get', 'blob-get'], effect }] })
+        onTestFinished(() => one.stop())
+        putDatabase(one, await readDatabase(DATABASE_DATE))
+        return `${one.host}/trivy-db`
+      }),
+    )
     const databases = [
       `${registry.host}/no-such`,
       '127.0.0.1:1/refused',
       `127.0.0.1:${port}/silent`,
       `${broken.host}/trivy-db`,
+      ...faulty,
       `${registry.host}/trivy-db`,
     ]
     const layout = await layoutOf([sample('vulnerable')])
-    const { scan, edges } = await scanLayout(layout, gate({ databases }), { databaseMs: 2000, scanMs: 60_000 })
+    const limits = { silentMs: 1000, wholeMs: 20_000, trialMs: 20_000 }
+    const { scan, edges } = await scanLayout(layout, gate({ databases }), limits)
     expect(scan.database?.source).toBe(`${registry.host}/trivy-db:2`)
     expect(scan.platforms[0]?.findings).toHaveLength(1)
-    expect(edges.said.filter((line) => line.includes('could not be had'))).toHaveLength(4)
+    expect(edges.said.filter((line) => line.includes('could not be had'))).toHaveLength(4 + FAULTS.length)
   })
 
   test('fails with every reason when all repositories refuse', async () => {
     const databases = [`${registry.host}/no-such`, '127.0.0.1:1/refused']
     const error = await failure(scanOf([sample('clean')], { databases }))
     expect(error.code).toBe('SCAN_DATABASE')
-    expect(error.message).toMatch(/no-such:2: .*NAME_UNKNOWN.*\n {2}127\.0\.0\.1:1\/refused:2: .*connection refused/)
+    expect(error.message).toMatch(/no-such:2: .*no-such has no 2\n {2}127\.0\.0\.1:1\/refused:2: .*connection refused/)
+  })
+
+  test('fails when what can be had is older than `db-max-age`', async () => {
+    const error = await failure(scanOf([sample('clean')], { databaseMaxAgeHours: 1 }))
+    expect(error.message).toContain('it is 2 h old, and `db-max-age` allows 1 h')
   })
 
   test.each(Object.keys(SAMPLES) as SampleName[])('says about %s what was recorded of it', async (name) => {
@@ -181,18 +214,42 @@ async function layoutOf(platforms: readonly SamplePlatform[], prefix = 'layout-'
   return writeSampleLayout(await temporary(prefix), { platforms, attestations: platforms.length > 1 })
 }
 
-async function scanLayout(layout: SampleLayout, gate: Gate, limits?: ScanRequest['limits']) {
-  const edges: World = await world()
+async function scanLayout(layout: SampleLayout, gate: Gate, limits?: DatabaseLimits) {
+  const world_ = await world()
   // Where the database's date comes from, two hours before.
-  const clock = { ...edges.clock, now: () => new Date(DATABASE_DATE.getTime() + 2 * 3_600_000) }
-  const request = requestFor(layout, gate)
-  const scan = await scanImage(limits === undefined ? request : { ...request, limits }, { ...edges, clock })
-  return { scan, layout, edges }
+  const clock = { ...world_.clock, now: () => new Date(DATABASE_DATE.getTime() + 2 * 3_600_000) }
+  const edges = { ...world_, clock }
+  const database = await databaseFor(gate, scanner, edges, limits === undefined ? {} : { limits })
+  const scan = await scanImage({ ...requestFor(layout, gate), database }, edges)
+  return { scan, layout, edges, database }
+}
+
+/** What Trivy itself calls the packages of an image, with the databases of this folder. */
+async function packagesOf({ directory }: SampleLayout, database: Prepared): Promise<readonly unknown[]> {
+  const home = await temporary()
+  const args = [
+    ...['image', '--input', directory, '--format', 'json', '--scanners', 'vuln', '--list-all-pkgs', '--quiet'],
+    ...['--cache-dir', database.directory, '--cache-backend', 'memory', '--skip-db-update', '--skip-java-db-update'],
+  ]
+  const environment = { HOME: home, TMPDIR: home }
+  const report: unknown = JSON.parse(await mustRun('list the packages of an image', program, args, { environment }))
+  return JSON.stringify(report).match(/(?<="Name":")[^"]+/g) ?? []
 }
 
 function requestFor(layout: SampleLayout, gate: Gate): ScanRequest {
   return { layoutDirectory: layout.directory, platforms: layout.platforms, gate, scanner }
 }
+
+const FAULTS: readonly Effect[] = [
+  { kind: 'status', status: 500 },
+  { kind: 'status', status: 429 },
+  { kind: 'status', status: 403 },
+  { kind: 'reset' },
+  { kind: 'corrupt' },
+  { kind: 'cut', after: 100 },
+  { kind: 'stall', after: 100 },
+  { kind: 'html' },
+]
 
 const DATABASE_DATE = new Date('2026-11-20T06:00:00Z')
 

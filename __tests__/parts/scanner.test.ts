@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { need, requirePart } from '../../scripts/part/index.ts'
 import { scanImage } from '../../src/scan/scan.ts'
 import { prepareScanner } from '../../src/scan/scanner.ts'
+import { databaseFor } from '../scan/databases.ts'
 import { sample } from '../scan/samples.ts'
 import { GATE, temporary, world } from '../scan/world.ts'
 import { writeSampleLayout } from '../support/sample-layout.ts'
@@ -16,7 +17,8 @@ describe.skipIf(!ready)('the real Trivy in an archive like that of its release',
   let database: DatabaseServer
 
   beforeAll(async () => {
-    database = await serveDatabase()
+    // Three hours before the moment at which the tests stand still.
+    database = await serveDatabase(new Date('2026-11-21T09:00:00Z'))
   })
   afterAll(() => database.stop())
 
@@ -46,7 +48,8 @@ describe.skipIf(!ready)('the real Trivy in an archive like that of its release',
     const layout = await writeSampleLayout(await temporary(), { platforms: [sample('vulnerable')] })
     const gate = { ...GATE, databases: [database.repository] }
     const { directory: layoutDirectory, platforms } = layout
-    const scan = await scanImage({ layoutDirectory, platforms, gate, scanner }, edges)
+    const prepared = await databaseFor(gate, scanner, edges)
+    const scan = await scanImage({ layoutDirectory, platforms, gate, scanner, database: prepared }, edges)
     expect(scan.platforms[0]?.findings).toMatchObject([{ id: 'CVE-2019-14697' }])
   })
 })

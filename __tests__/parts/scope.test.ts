@@ -6,6 +6,7 @@ import { type Exception, type Gate, SCANNERS, type Scope, SEVERITIES } from '../
 import { scanImage } from '../../src/scan/scan.ts'
 import { scanReport } from '../../src/scan/scan-report.ts'
 import { judge } from '../../src/scan/verdict.ts'
+import { databaseFor } from '../scan/databases.ts'
 import { FALSE_TOKEN, INNER_COMMAND, sample } from '../scan/samples.ts'
 import { failure, GATE, SCOPE, temporary, world } from '../scan/world.ts'
 import { type InProcessRegistry, startRegistry } from '../support/registry/server.ts'
@@ -38,7 +39,8 @@ describe.skipIf(!ready)('what the real Trivy looks at', () => {
     const edges = await world()
     const scanner = { program: trivyPath, version: '0.74.0', from: 'trivy-path', sha256: '' }
     const request = { layoutDirectory: layout.directory, platforms: layout.platforms, gate, scanner }
-    const scan = await scanImage(request, edges)
+    const needed = gate.scope.scanners.vuln === undefined ? {} : { database: await databaseFor(gate, scanner, edges) }
+    const scan = await scanImage({ ...request, ...needed }, edges)
     const verdict = judge(layout.root, scan, gate)
     return { scan, verdict, report: scanReport(scan, verdict), edges }
   }

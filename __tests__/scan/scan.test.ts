@@ -1,8 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { LadingError } from '../../src/error.ts'
 import { type ScanRequest, scanImage } from '../../src/scan/scan.ts'
 import { type SampleLayout, writeSampleLayout } from '../support/sample-layout.ts'
+import { preparedDatabase } from './databases.ts'
 import { sample } from './samples.ts'
 import { answers, type FakeTrivy, failure, fakeTrivy, GATE, scannerIn, temporary, type World, world } from './world.ts'
 
@@ -15,13 +17,12 @@ async function scanWith(fake: FakeTrivy, changes: Changes = {}) {
   const layout = await twoPlatforms()
   const scanner = scannerIn(await fakeTrivy(fake))
   const edges = changes.world ?? (await world())
-  const limits = { databaseMs: 20_000, scanMs: 20_000 }
   const request = {
     layoutDirectory: layout.directory,
     platforms: layout.platforms,
     gate: GATE,
     scanner,
-    limits,
+    database: await preparedDatabase(),
   }
   return { scan: scanImage({ ...request, ...changes }, edges), edges, layout }
 }
@@ -41,7 +42,7 @@ describe('scanImage', () => {
     const { scan, edges, layout } = await scanWith({ scan: second(answers(FOUND, 10)) })
     expect(await scan).toMatchObject({
       scanner: { version: '0.74.0', from: 'trivy-path' },
-      database: { source: '127.0.0.1:1/db:2', ageHours: 3 },
+      database: { source: 'registry.example/db:2', ageHours: 3 },
       asked: layout.platforms,
       platforms: [
         { platform: 'linux/amd64', findings: [] },
@@ -76,10 +77,12 @@ describe('scanImage', () => {
     for (const command of edges.commands) expect(Object.keys(command.env)).toEqual(['HOME', 'TMPDIR'])
   })
 
-  test('keeps the database in the cache folder of the caller', async () => {
-    const cacheDirectory = join(await temporary(), 'cache')
-    await (await scanWith({}, { cacheDirectory })).scan
-    expect(await readdir(join(cacheDirectory, 'db'))).toEqual(['metadata.json'])
+  test('scans with the database that was prepared, and leaves it where it is', async () => {
+    const directory = await temporary()
+    await writeFile(join(directory, 'trivy.db'), 'advisories')
+    const scan = `if (!fs.existsSync(option('--cache-dir') + '/trivy.db')) process.exit(1); ${answers([], 0)}`
+    await (await scanWith({ scan }, { database: await preparedDatabase({ directory }) })).scan
+    expect(await readdir(directory)).toEqual(['trivy.db'])
   })
 
   test('says that a system gets no updates any more', async () => {
@@ -97,6 +100,54 @@ describe('scanImage', () => {
     const { scan, edges } = await scanWith({ scan: answers(unfixed, 10) }, { gate: { ...GATE, ignoreUnfixed: true } })
     expect((await scan).platforms[0]?.findings).toHaveLength(1)
     expect(edges.said).toContain('linux/amd64: clean, 1 without a fix let pass')
+  })
+})
+
+describe('scanImage and the Java database', () => {
+  /** As Trivy ends when an image has a jar, and nothing that names it. */
+  const jars = `
+    if (!fs.existsSync(option('--cache-dir') + '/java-db')) {
+      console.error("FATAL\\tFatal error\\t…: Java DB update failed: '--skip-java-db-update' cannot be specified on the first run")
+      process.exit(1)
+    }
+    ${answers([], 0)}`
+
+  async function withJava(fake: FakeTrivy, addJava: (directory: string) => Promise<unknown>) {
+    const directory = await temporary()
+    let asked = 0
+    const database = await preparedDatabase({
+      directory,
+      async addJava() {
+        asked += 1
+        await addJava(directory)
+      },
+    })
+    return { ...(await scanWith(fake, { database })), asked: () => asked }
+  }
+
+  test('asks for it when a jar needs it, scans that platform again, and asks once for all of them', async () => {
+    const { scan, edges, asked } = await withJava({ scan: jars }, (directory) => mkdir(join(directory, 'java-db')))
+    expect((await scan).platforms).toHaveLength(2)
+    expect(asked()).toBe(1)
+    expect(edges.commands).toHaveLength(3)
+  })
+
+  test('does not ask for it without a jar', async () => {
+    const { scan, asked } = await withJava({}, async () => undefined)
+    await scan
+    expect(asked()).toBe(0)
+  })
+
+  test('fails with why there is none', async () => {
+    const none = new LadingError('SCAN_DATABASE', 'fetching the Java database: no repository gave it')
+    const { scan } = await withJava({ scan: jars }, () => Promise.reject(none))
+    expect(await failure(scan)).toMatchObject({ code: 'SCAN_DATABASE', message: none.message })
+  })
+
+  test('is broken, and does not ask for ever, when it is there and wanted all the same', async () => {
+    const { scan, asked } = await withJava({ scan: jars }, async () => undefined)
+    expect((await failure(scan)).code).toBe('SCAN_BROKEN')
+    expect(asked()).toBe(1)
   })
 })
 
@@ -128,8 +179,10 @@ describe('scanImage takes for broken, never for clean', () => {
   })
 
   test('a scanner that hangs', async () => {
-    const limits = { databaseMs: 20_000, scanMs: 700 }
-    const { scan } = await scanWith({ scan: `console.error('still here'); setInterval(() => {}, 1000)` }, { limits })
+    const { scan } = await scanWith(
+      { scan: `console.error('still here'); setInterval(() => {}, 1000)` },
+      { gate: { ...GATE, timeoutMs: 700 } },
+    )
     expect(await failure(scan)).toMatchObject({
       code: 'SCAN_BROKEN',
       message: expect.stringMatching(/too long\n {2}still here$/),

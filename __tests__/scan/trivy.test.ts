@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { downloadCommand, scanCommand, versionCommand } from '../../src/scan/trivy.ts'
+import { scanCommand, versionCommand } from '../../src/scan/trivy.ts'
 import type { Workroom } from '../../src/scan/workroom.ts'
 import { GATE } from './world.ts'
 
@@ -33,7 +33,7 @@ test('the scan is a command without a secret, in an empty folder, with nothing o
       ],
       ...['--severity', 'MEDIUM,HIGH', '--scanners', 'vuln,secret'],
       ...['--ignorefile', '../exceptions.yaml', '--show-suppressed'],
-      ...['--cache-backend', 'memory', '--skip-db-update'],
+      ...['--cache-backend', 'memory', '--skip-db-update', '--skip-java-db-update'],
       ...['--timeout', '120s', '--list-all-pkgs=false', '--disable-telemetry', '--skip-version-check', '--no-progress'],
       ...['--cache-dir', '../cache'],
     ],
@@ -47,13 +47,6 @@ test('the scan is the same whether unfixed findings count or not: they stay list
     scanCommand('t', { ...GATE, ignoreUnfixed }, TARGET, ROOM),
   )
   expect(with_).toEqual(without)
-})
-
-test('the database is fetched from one repository by one command', () => {
-  expect(downloadCommand('t', 'ghcr.io/acme/db:2', ROOM).args).toEqual([
-    ...['image', '--download-db-only', '--db-repository', 'ghcr.io/acme/db:2'],
-    ...['--disable-telemetry', '--skip-version-check', '--no-progress', '--cache-dir', '../cache'],
-  ])
 })
 
 test('a cache folder of the caller is named as it is', () => {

@@ -97,16 +97,10 @@ function execute(signal: AbortSignal): Exec {
 /** What a fake scanner does in each of its roles: bodies of JavaScript functions; `args` and `fs` are at hand. */
 export type FakeTrivy = {
   readonly version?: string
-  readonly download?: string
   /** what it says of the packages that everybody knows to be vulnerable */
   readonly known?: string
   readonly scan?: string
 }
-
-const DOWNLOAD = `
-  const db = option('--cache-dir') + '/db'
-  fs.mkdirSync(db, { recursive: true })
-  fs.writeFileSync(db + '/metadata.json', JSON.stringify({ Version: 2, UpdatedAt: '2026-11-21T08:30:00.123456789Z' }))`
 
 /** The end of a fake scan that reports on what it was really given, with these results. */
 export function answers(results: readonly object[], code: number): string {
@@ -131,7 +125,6 @@ const fs = require('node:fs')
 const args = process.argv.slice(2)
 const option = (name) => args[args.indexOf(name) + 1]
 if (args[0] === 'version') { ${fake.version ?? `console.log('{"Version":"0.74.0"}')`} }
-else if (args.includes('--download-db-only')) { ${fake.download ?? DOWNLOAD} }
 else if (args[0] === 'rootfs') { ${fake.known ?? 'process.exit(10)'} }
 else { ${fake.scan ?? answers([], 0)} }
 `,

@@ -1,19 +1,17 @@
+import { afterAll } from 'vitest'
+import { startRegistry } from '../support/registry/server.ts'
 import type { Runner } from '../support/runner.ts'
+import { databaseOf, putDatabase } from '../support/trivy-database.ts'
 
 /** What a fake scanner does in each of its roles: JavaScript that finds `args`, `option`, `fs` and `answer`. */
 export type FakeTrivy = {
   readonly version?: string
-  readonly download?: string
   /** what it says of packages that everybody knows to be vulnerable */
   readonly known?: string
   readonly scan?: string
 }
 
 const VERSION = `console.log('{"Version":"0.74.0"}')`
-const DOWNLOAD = `
-  fs.mkdirSync(option('--cache-dir') + '/db', { recursive: true })
-  const metadata = { Version: 2, UpdatedAt: new Date().toISOString() }
-  fs.writeFileSync(option('--cache-dir') + '/db/metadata.json', JSON.stringify(metadata))`
 const CLEAN = 'answer([], 0)'
 
 /** Reads what it was really given, as Trivy does, and reports about that. */
@@ -28,8 +26,16 @@ const HELPERS = `
     process.exitCode = code
   }`
 
-/** The input that names the fake scanner: PATH alone makes nobody a scanner. */
-export const TRIVY = { 'trivy-path': '../bin/trivy' } as const
+/** Gives a database to all tests of a file; what is in it, only a real scanner would read. */
+const registry = await startRegistry()
+putDatabase(registry, databaseOf({ content: 'advisories' }))
+afterAll(() => registry.stop())
+
+/** The input that names a database. */
+export const DATABASE = { 'db-repository': `${registry.host}/trivy-db` } as const
+
+/** The inputs that name the fake scanner and its database: PATH alone makes nobody a scanner. */
+export const TRIVY = { 'trivy-path': '../bin/trivy', ...DATABASE } as const
 
 /** A `trivy` in the folder that is on PATH; by default it finds nothing. */
 export function fakeTrivy(on: Runner, fake: FakeTrivy = {}): Promise<void> {
@@ -37,7 +43,6 @@ export function fakeTrivy(on: Runner, fake: FakeTrivy = {}): Promise<void> {
     'trivy',
     `${HELPERS}
 if (args[0] === 'version') { ${fake.version ?? VERSION} }
-else if (args.includes('--download-db-only')) { ${fake.download ?? DOWNLOAD} }
 else if (args[0] === 'rootfs') { ${fake.known ?? 'process.exitCode = 10'} }
 else { ${fake.scan ?? CLEAN} }`,
   )

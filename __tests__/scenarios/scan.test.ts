@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { FALSE_TOKEN } from '../scan/samples.ts'
+import type { Effect } from '../support/registry/effect.ts'
+import type { InProcessRegistry, RegistryOptions } from '../support/registry/server.ts'
 import { writeFiles } from '../support/runner/files.ts'
+import { databaseOf, putDatabase } from '../support/trivy-database.ts'
 import type { FakeTrivy } from './programs.ts'
-import { fakeTrivy, finding, TRIVY, vulnerability } from './programs.ts'
+import { DATABASE, fakeDocker, fakeTrivy, finding, TRIVY, vulnerability } from './programs.ts'
 import { expectGreen, expectRed, layout, messagesOf, registry, runner, tagsOf } from './stage.ts'
 
 async function scanned(
@@ -16,7 +19,7 @@ async function scanned(
   const image = await layout(on)
   if (fake !== undefined) await fakeTrivy(on, fake)
   const images = `${one.host}/acme/api\n${other.host}/acme/api`
-  const named = fake === undefined ? {} : TRIVY
+  const named = fake === undefined ? DATABASE : TRIVY
   // Nobody's releases are reached from here.
   const env = { HTTPS_PROXY: 'http://127.0.0.1:1' }
   const end = await on.step({ inputs: { ...named, images, layout: 'layout', retries: '0', ...more }, env })
@@ -156,12 +159,77 @@ describe('a broken scanner is never clean', () => {
   })
 })
 
-test('a database that no repository gives is SCAN_DATABASE with every reason', async () => {
-  const download = `console.error('FATAL ' + option('--db-repository') + ' refuses'); process.exit(1)`
-  const { end, both } = await scanned({ download }, { 'db-repository': 'one.example/db,two.example/db:2' })
-  const message = expectRed(end, 'SCAN_DATABASE')
-  for (const words of ['one.example/db:2 refuses', 'two.example/db:2 refuses']) expect(message).toContain(words)
-  for (const one of both) expect(one.writes()).toEqual([])
+describe('the database', () => {
+  async function repository(options: RegistryOptions = {}, hours = 0): Promise<InProcessRegistry> {
+    const one = await registry(options)
+    const updated = new Date(Date.now() - hours * 3_600_000)
+    const next = new Date(updated.getTime() + 24 * 3_600_000)
+    putDatabase(one, databaseOf({ content: 'advisories', updated, next }))
+    return one
+  }
+  const named = (...all: readonly InProcessRegistry[]) => ({
+    'db-repository': all.map(({ host }) => `${host}/trivy-db`).join(),
+  })
+
+  test.each<[string, Effect]>([
+    ['does not have it', { kind: 'status', status: 404 }],
+    ['is broken', { kind: 'status', status: 500 }],
+    ['has had enough', { kind: 'status', status: 429 }],
+    ['resets', { kind: 'reset' }],
+    ['gives other bytes', { kind: 'corrupt' }],
+    ['breaks off', { kind: 'cut', after: 10 }],
+  ])('comes from the next repository when one %s', async (_what, effect) => {
+    const bad = await repository({ faults: [{ step: ['manifest-head', 'manifest-get', 'blob-get'], effect }] })
+    const good = await repository()
+    const { on, end } = await scanned({}, named(bad, good))
+    expectGreen(end)
+    expect(end.main.report?.scan.database).toMatchObject({ source: `${good.host}/trivy-db:2`, ageHours: 0 })
+    expect(end.main.log.text).toContain(`The vulnerability database could not be had from ${bad.host}/trivy-db:2: `)
+    expect(good.requests.map(({ step }) => step)).toEqual(['manifest-head', 'manifest-get', 'blob-get'])
+    for (const { args } of await on.calls()) expect(args).not.toContain('--download-db-only')
+  })
+
+  test('is SCAN_DATABASE with every reason when no repository gives it, and the build is not waited for', async () => {
+    const bad = await repository({ faults: [{ step: 'manifest-head', effect: { kind: 'status', status: 404 } }] })
+    const on = await runner()
+    const one = await registry()
+    await writeFiles(on.workspace, { Dockerfile: 'FROM scratch\n' })
+    await fakeDocker(on, { build: 'setInterval(() => {}, 1000)' })
+    await fakeTrivy(on)
+    const repositories = `127.0.0.1:1/db,${bad.host}/trivy-db`
+    const inputs = { ...TRIVY, images: `${one.host}/acme/api`, retries: '0', 'db-repository': repositories }
+    const message = expectRed(await on.step({ inputs }), 'SCAN_DATABASE')
+    for (const words of ['127.0.0.1:1/db:2: ', 'connection refused', `${bad.host}/trivy-db:2: `]) {
+      expect(message).toContain(words)
+    }
+    expect(one.writes()).toEqual([])
+  })
+
+  test('is a warning when it was to be renewed, and closes the gate when it is older than `db-max-age`', async () => {
+    const old = await repository({}, 30)
+    const { end } = await scanned({}, named(old))
+    expectGreen(end)
+    expect(messagesOf(end.main.log, 'warning')).toEqual([expect.stringContaining('is 30 h old and was to be renewed')])
+    expect(end.main.report?.scan.database).toMatchObject({ ageHours: 30 })
+
+    const { end: closed, both } = await scanned({}, { ...named(old), 'db-max-age': '24h' })
+    expect(expectRed(closed, 'SCAN_DATABASE')).toContain('it is 30 h old, and `db-max-age` allows 24 h')
+    for (const one of both) expect(one.writes()).toEqual([])
+  })
+
+  test('is not fetched when nothing is looked for that needs it', async () => {
+    const one = await repository()
+    const { end } = await scanned({}, { ...named(one), scanners: 'secret' })
+    expectGreen(end)
+    expect(one.requests).toEqual([])
+  })
+
+  test('is not fetched with `scan: off`', async () => {
+    const one = await repository()
+    const { end } = await scanned({}, { ...named(one), scan: 'off' })
+    expectGreen(end)
+    expect(one.requests).toEqual([])
+  })
 })
 
 test('a scanner with a known theft in it is TOOL_UNVERIFIED, and scans nothing', async () => {

@@ -1,5 +1,7 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { gzipSync } from 'node:zlib'
 import { trivyDatabase } from '../../scripts/part/index.ts'
 import { digestOf } from '../../src/image/digest.ts'
@@ -17,23 +19,21 @@ export async function serveDatabase(updated = new Date()): Promise<DatabaseServe
 
 /** The small database as the archive that its makers publish, with a date of ours and never asked to be renewed. */
 export async function readDatabase(updated: Date): Promise<Buffer> {
-  const folder = join(await trivyDatabase(), 'db')
-  const metadata = {
-    Version: 2,
-    NextUpdate: '2099-01-01T00:00:00Z',
-    UpdatedAt: updated,
-    DownloadedAt: '0001-01-01T00:00:00Z',
-  }
-  return gzipSync(
-    tarOf({ 'trivy.db': await readFile(join(folder, 'trivy.db')), 'metadata.json': JSON.stringify(metadata) }),
-  )
+  return databaseOf({ updated, content: await readFile(join(await trivyDatabase(), 'db', 'trivy.db')) })
 }
 
 /** A database that is valid and knows nothing: it has a date, and a scan with it calls everything clean. */
 export function emptyDatabase(updated: Date): Buffer {
-  const metadata = { Version: 2, NextUpdate: '2099-01-01T00:00:00Z', UpdatedAt: updated }
-  return gzipSync(tarOf({ 'trivy.db': emptyBolt(), 'metadata.json': JSON.stringify(metadata) }))
+  return databaseOf({ updated, content: emptyBolt() })
 }
+
+/** An archive as the makers of the vulnerability database publish it; `next` is when they mean to renew it. */
+export function databaseOf({ content, updated = new Date(), next = new Date('2099-01-01') }: DatabaseSpec): Buffer {
+  const metadata = { Version: 2, NextUpdate: next, UpdatedAt: updated, DownloadedAt: '0001-01-01T00:00:00Z' }
+  return gzipSync(tarOf({ 'trivy.db': content, 'metadata.json': JSON.stringify(metadata) }))
+}
+
+type DatabaseSpec = { readonly content: string | Uint8Array; readonly updated?: Date; readonly next?: Date }
 
 const PAGE = 4096
 
@@ -66,8 +66,48 @@ function fnv1a(bytes: Uint8Array): bigint {
   )
 }
 
+/** Jars as the Java database names them. */
+export type NamedJar = { readonly group: string; readonly artifact: string; readonly version: string }
+
+/** A database of jars with the tables that Trivy reads (trivy-java-db, pkg/db/db.go), as the archive of its makers. */
+export async function javaDatabase(
+  jars: readonly NamedJar[],
+  updated = new Date('2026-11-19T00:00:00Z'),
+): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'java-db-'))
+  const path = join(folder, 'trivy-java.db')
+  const database = new DatabaseSync(path)
+  database.exec(`
+    CREATE TABLE artifacts(id INTEGER PRIMARY KEY, group_id TEXT, artifact_id TEXT);
+    CREATE TABLE indices(artifact_id INTEGER, version TEXT, sha1 BLOB, archive_type TEXT,
+      foreign key (artifact_id) references artifacts(id));
+    CREATE UNIQUE INDEX artifacts_idx ON artifacts(artifact_id, group_id);
+    CREATE INDEX indices_artifact_idx ON indices(artifact_id);
+    CREATE UNIQUE INDEX indices_sha1_idx ON indices(sha1);`)
+  for (const [id, { group, artifact, version }] of jars.entries()) {
+    database.prepare('INSERT INTO artifacts VALUES (?, ?, ?)').run(id, group, artifact)
+    database.prepare("INSERT INTO indices VALUES (?, ?, ?, 'jar')").run(id, version, Buffer.alloc(20, id + 1))
+  }
+  database.close()
+  const metadata = { Version: 1, NextUpdate: updated, UpdatedAt: updated, DownloadedAt: '0001-01-01T00:00:00Z' }
+  const bytes = gzipSync(tarOf({ 'trivy-java.db': await readFile(path), 'metadata.json': JSON.stringify(metadata) }))
+  await rm(folder, { recursive: true })
+  return bytes
+}
+
 /** Puts an archive where Trivy looks for its database: `trivy-db:2`. */
 export function putDatabase(registry: InProcessRegistry, layer: Buffer): void {
+  putArtifact(registry, layer, { repository: 'trivy-db', tag: '2', name: 'db' })
+}
+
+/** Puts an archive where Trivy looks for its database of jars: `trivy-java-db:1`. */
+export function putJavaDatabase(registry: InProcessRegistry, layer: Buffer): void {
+  putArtifact(registry, layer, { repository: 'trivy-java-db', tag: '1', name: 'javadb' })
+}
+
+type Place = { readonly repository: string; readonly tag: string; readonly name: 'db' | 'javadb' }
+
+function putArtifact(registry: InProcessRegistry, layer: Buffer, { repository, tag, name }: Place): void {
   const config = Buffer.from('{}')
   const describe = (mediaType: string, bytes: Buffer, more = {}) => ({
     mediaType,
@@ -80,10 +120,10 @@ export function putDatabase(registry: InProcessRegistry, layer: Buffer): void {
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
     config: describe('application/vnd.aquasec.trivy.config.v1+json', config),
     layers: [
-      describe('application/vnd.aquasec.trivy.db.layer.v1.tar+gzip', layer, {
-        annotations: { 'org.opencontainers.image.title': 'db.tar.gz' },
+      describe(`application/vnd.aquasec.trivy.${name}.layer.v1.tar+gzip`, layer, {
+        annotations: { 'org.opencontainers.image.title': `${name}.tar.gz` },
       }),
     ],
   }
-  registry.put('trivy-db', { manifest, blobs: [config, layer], tag: '2' })
+  registry.put(repository, { manifest, blobs: [config, layer], tag })
 }

@@ -7,6 +7,7 @@ import { count, printPlan } from '../plan/print.ts'
 import { isDone, isToWrite, type PublishPlan, shows } from '../plan/publish-plan.ts'
 import { reportOf } from '../report/draft.ts'
 import type { Report } from '../report/report.ts'
+import type { Prepared } from '../scan/database.ts'
 import { expiredRemark } from '../scan/exceptions.ts'
 import { type Scan, scanImage } from '../scan/scan.ts'
 import { scanInWords, scanReport } from '../scan/scan-report.ts'
@@ -15,9 +16,10 @@ import { judge, refusalError, type Verdict } from '../scan/verdict.ts'
 import { type Names, nameImage } from '../tags/name.ts'
 import type { Occasion } from '../tags/occasion.ts'
 import { splitByBase } from './base-origin.ts'
-import { againstBaseline } from './baseline.ts'
+import { againstBaseline, type SameWay } from './baseline.ts'
 import { isIn, moveAll, upload } from './carry.ts'
 import { askCodeScanning, uploadFindings } from './code-scanning.ts'
+import { beginDatabase } from './database.ts'
 import { look } from './look.ts'
 import { type Cargo, obtain, openGiven } from './obtain.ts'
 import { learnOccasion } from './occasion.ts'
@@ -55,12 +57,13 @@ async function story(run: Run): Promise<void> {
   const sendsFindings = await askCodeScanning(run)
   // Found or fetched while the image is built.
   const scanner = beginScanner(run)
-  const cargo = await beside(run, scanner, obtain(run, plan, given))
+  const database = beginDatabase(run, scanner)
+  const cargo = await beside(run, Promise.allSettled([scanner, database]), obtain(run, plan, given))
   const { image } = cargo
   // Asked while this machine reads and scans; trouble shows when it matters.
   const ahead = lookAhead(image, plan.push.push ? unfinished(run, plan) : [])
   await run.phase('verify', (say) => verify(run, plan, cargo, say))
-  const verdict = await run.phase('scan', (say) => gate(run, cargo, { scanner, say }))
+  const verdict = await run.phase('scan', (say) => gate(run, cargo, { scanner, database, say }))
   await uploadFindings(run, sendsFindings)
   const admitted = admittedBy(verdict, run)
   if (!plan.push.push || request.dryRun || !plan.references.some(isToWrite)) return stopBeforeWriting(run, plan)
@@ -98,25 +101,31 @@ async function verify({ request }: Run, plan: PublishPlan, { source, image }: Ca
   say(`${count(platforms.length, 'platform')}, ${count(content.length, 'piece')} of content, ${how}`)
 }
 
+type Prerequisites = {
+  readonly scanner: Promise<Scanner> | undefined
+  readonly database: Promise<Prepared> | undefined
+}
+
 /** Looks at every platform and decides. */
 async function gate(
   run: Run,
   cargo: Cargo,
-  { scanner, say }: { readonly scanner: Promise<Scanner> | undefined; readonly say: Say },
+  { scanner, database, say }: Prerequisites & { readonly say: Say },
 ): Promise<Verdict> {
   const { request, facts } = run
   const found = await scanner
-  const scan = found === undefined ? 'off' : await scanCargo(run, cargo, found)
+  const prepared = await database
+  const way = { gate: request.gate, ...(prepared === undefined ? {} : { database: prepared }) }
+  const scan = found === undefined ? 'off' : await scanCargo(run, cargo, { ...way, scanner: found })
   const verdict = judge(cargo.image.root.descriptor, scan, request.gate)
   facts.scan = { ...scanReport(scan, verdict), ...(scan === 'off' ? {} : await whereabouts(run)) }
   say(scanInWords(facts.scan))
   return verdict
 }
 
-async function scanCargo(run: Run, cargo: Cargo, scanner: Scanner): Promise<Scan> {
+async function scanCargo(run: Run, cargo: Cargo, way: SameWay): Promise<Scan> {
   const { request, edges } = run
   const { directory, image } = cargo
-  const way = { gate: request.gate, scanner }
   const names = request.images.map(formatRepository)
   const wanted = { ...way, layoutDirectory: directory, platforms: image.platforms, names }
   const scan = await edges.reporter.group('Scan', () => scanImage(wanted, edges))

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { chmod, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { isDiskFull, LadingError } from '../error.ts'
@@ -48,26 +49,9 @@ export async function hashFile(path: string): Promise<string> {
  * it becomes a path. Throws `SCAN_BROKEN` when there is no such program in it, or two of them.
  */
 export async function unpackProgram(archive: string, program: string): Promise<void> {
-  const { extract } = await import('tar-stream')
-  const entries = extract()
-  const inner = (chunks: AsyncIterable<Uint8Array>) => bounded(chunks, CONTENT_LIMIT)
-  const reading = pipeline(createReadStream(archive), createGunzip(), inner, entries)
-  // A tar that breaks off within an entry ends the reading and not the entry, which would be waited for for ever.
-  const broken = new AbortController()
-  reading.catch((error: unknown) => broken.abort(error))
   let found = 0
   try {
-    for await (const entry of entries) {
-      const isProgram = /^(?:\.\/)?trivy$/.test(entry.header.name) && entry.header.type === 'file'
-      if (!isProgram) {
-        entry.resume()
-        continue
-      }
-      found += 1
-      // Not to be started before it is whole.
-      await pipeline(entry, createWriteStream(program, { mode: 0o600 }), { signal: broken.signal })
-    }
-    await reading
+    found = await unpack(archive, CONTENT_LIMIT, (name) => (name === 'trivy' ? program : undefined))
   } catch (cause) {
     throw onDisk('unpacking the archive of Trivy', cause)
   }
@@ -76,6 +60,57 @@ export async function unpackProgram(archive: string, program: string): Promise<v
       `unpacking the archive of Trivy: it has ${found === 0 ? 'no' : 'more than one'} program \`trivy\` in it`,
     )
   await chmod(program, 0o700)
+}
+
+/**
+ * Takes these files out of an archive (tar.gz) into a folder that is there, and nothing else. `limit` bounds what the
+ * archive may hold, in bytes. Throws `CONTENT_INVALID` unless each is in it once, or `DISK_FULL`.
+ */
+export async function unpackFiles(
+  archive: string,
+  folder: string,
+  { names, limit }: { readonly names: readonly string[]; readonly limit: number },
+): Promise<void> {
+  const found = new Set<string>()
+  try {
+    const count = await unpack(archive, limit, (name) => {
+      if (!names.includes(name)) return undefined
+      found.add(name)
+      return join(folder, name)
+    })
+    if (count === names.length && found.size === names.length) return
+  } catch (cause) {
+    if (isDiskFull(cause))
+      throw new LadingError('DISK_FULL', 'unpacking: no space is left in the temp folder', { cause })
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new LadingError('CONTENT_INVALID', `what came cannot be unpacked: ${why}`, { cause })
+  }
+  throw new LadingError('CONTENT_INVALID', `what came does not hold ${names.join(' and ')}, each once`)
+}
+
+/** Writes the regular files for which `place` knows one, each for its owner alone; says how many there were. */
+async function unpack(archive: string, limit: number, place: (name: string) => string | undefined): Promise<number> {
+  const { extract } = await import('tar-stream')
+  const entries = extract()
+  const inner = (chunks: AsyncIterable<Uint8Array>) => bounded(chunks, limit)
+  const reading = pipeline(createReadStream(archive), createGunzip(), inner, entries)
+  // A tar that breaks off within an entry ends the reading and not the entry, which would be waited for for ever.
+  const broken = new AbortController()
+  reading.catch((error: unknown) => broken.abort(error))
+  let found = 0
+  for await (const entry of entries) {
+    const { name, type } = entry.header
+    const path = type === 'file' ? place(name.replace(/^\.\//, '')) : undefined
+    if (path === undefined) {
+      entry.resume()
+      continue
+    }
+    found += 1
+    // Not to be used before it is whole.
+    await pipeline(entry, createWriteStream(path, { mode: 0o600 }), { signal: broken.signal })
+  }
+  await reading
+  return found
 }
 
 async function* bounded(chunks: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<Uint8Array> {

@@ -21,20 +21,21 @@ const SYSTEM: Readonly<Record<string, string>> = {
  * Lets the scanner look at packages that are known to be vulnerable, and returns why its database cannot be trusted;
  * `undefined` when it found one. A database that is valid and empty has a date, ends with exit code 0, and calls every
  * image clean: neither its size nor what it says about itself tells, but what it finds does. Throws `CANCELLED`, or
- * `SCAN_BROKEN` when the scanner hangs.
+ * `SCAN_BROKEN` when the scanner cannot even be started.
  */
 export async function distrustOf(
   scanner: Pick<Scanner, 'program'>,
   room: Workroom,
-  edges: Pick<Edges, 'exec'> & { readonly timeoutMs: number },
+  { exec, ...limits }: Pick<Edges, 'exec'> & { readonly timeoutMs: number; readonly stop: AbortSignal },
 ): Promise<string | undefined> {
   for (const [name, text] of Object.entries(SYSTEM)) {
     const path = join(room.known, name)
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, text)
   }
-  const command = { ...knownPackagesCommand(scanner.program, room), timeoutMs: edges.timeoutMs }
-  const { code } = exited(await edges.exec(command), 'trying the vulnerability database', room)
+  const ended = await exec({ ...knownPackagesCommand(scanner.program, room), ...limits })
+  if (ended.kind === 'stopped' && ended.why === 'timeout') return 'the scanner takes too long with it'
+  const { code } = exited(ended, 'trying the vulnerability database', room)
   if (code === EXIT.findings) return undefined
   if (code === EXIT.clean) return 'it finds nothing in packages that have been known to be vulnerable for years'
   return `the scanner cannot use it (exit code ${code})`

@@ -6,6 +6,7 @@ import { plainLine } from '../plain-text.ts'
 import { type Archives, archiveHash, archiveName, describeArchive, objection, type Trivy } from '../plan/trivy.ts'
 import { ARCHIVE_LIMIT, takeCopy, unpackProgram } from './archive.ts'
 import { noScanner } from './ended.ts'
+import { progressOf } from './progress.ts'
 import type { Scanner, ScannerEdges } from './scanner.ts'
 import { cachePath, keep } from './tool-cache.ts'
 
@@ -34,7 +35,6 @@ const FETCH_MS = 10 * 60_000
 /** The Actions cache is there to save time. */
 const RESTORE_MS = 2 * 60_000
 const KEEP_MS = 60_000
-const PROGRESS_MS = 5000
 
 /** An archive that lies in our folder, with the hash that it must have. */
 type Archive = { readonly name: string; readonly sha256: string; readonly path: string }
@@ -176,24 +176,6 @@ async function fetch(archive: Archive, request: ReleaseRequest, edges: ScannerEd
     if (error.code === 'TLS_FAILED') throw error
     throw noScanner(`fetching Trivy ${version}: ${isLate ? 'it took too long' : error.message}`, error)
   }
-}
-
-/** Says now and then how much has come. */
-function progressOf(
-  what: string,
-  { reporter, clock }: ScannerEdges,
-): (bytes: number, total: number | undefined) => void {
-  let said = clock.now().getTime()
-  return (bytes, total) => {
-    const now = clock.now().getTime()
-    if (now - said < PROGRESS_MS) return
-    said = now
-    reporter.info(`${what}: ${megabytes(bytes)}${total === undefined ? '' : ` of ${megabytes(total)}`}`)
-  }
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`
 }
 
 type Known = { readonly archive: Archive; readonly archives: Archives | undefined }

@@ -1,11 +1,11 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { isAbsolute, join } from 'node:path'
-import type { Edges } from '../edges.ts'
+import { join } from 'node:path'
+import type { Command, Edges } from '../edges.ts'
 import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { plainLine } from '../plain-text.ts'
 import type { Exception, Gate, Scope } from '../plan/request.ts'
-import { type Database, fetchDatabase } from './database.ts'
+import type { Database, Prepared } from './database.ts'
 import { countBySeverity, counts, letPass } from './distinct.ts'
 import { broken, type Exited, exited } from './ended.ts'
 import { expiredLine, ignoreFile, sortExceptions } from './exceptions.ts'
@@ -14,7 +14,7 @@ import { writePlatformLayout } from './platform-layout.ts'
 import { writeSbom } from './sbom.ts'
 import type { Scanner } from './scanner.ts'
 import { settingsFile } from './settings.ts'
-import { EXIT, LIMITS, type Limits, scanCommand } from './trivy.ts'
+import { EXIT, scanCommand, WANTS_JAVA } from './trivy.ts'
 import { closeWorkroom, openWorkroom, type Workroom } from './workroom.ts'
 
 /** What is to be scanned, and how. */
@@ -25,11 +25,10 @@ export type ScanRequest = {
   readonly platforms: readonly ScanPlatform[]
   readonly gate: Gate
   readonly scanner: Scanner
+  /** absent when nothing is looked for that needs one */
+  readonly database?: Prepared
   /** repositories that the image goes to, for the files with what is in it; absent: no such file is written */
   readonly names?: readonly string[]
-  /** where the scanner keeps its database (absolute); default: nowhere that lasts */
-  readonly cacheDirectory?: string
-  readonly limits?: Limits
 }
 
 export type ScanPlatform = {
@@ -63,44 +62,28 @@ const REPORT_LIMIT = 128 * 1024 * 1024
 
 /**
  * Scans every platform of an image in a layout. Platforms go one after the other: Trivy keeps all cores busy by itself
- * (two at once gained 2 % on two cores), and two would fetch the Java database into one folder at the same time.
+ * (two at once gained 2 % on two cores), and the Java database is fetched for the first that needs it.
  * Throws `SCAN_BROKEN`, `SCAN_DATABASE` or `CANCELLED`; what it returns is a scan that worked.
  */
 export async function scanImage(request: ScanRequest, edges: ScanEdges): Promise<Scan> {
-  const { gate, platforms: asked, scanner, cacheDirectory } = request
+  const { gate, platforms: asked, scanner } = request
   if (asked.length === 0)
     throw new LadingError('SCAN_BROKEN', 'scanning the image: it has no platform that could be scanned')
-  if (cacheDirectory !== undefined && !isAbsolute(cacheDirectory)) {
-    throw new LadingError('INTERNAL', 'scanning the image: the cache folder must be an absolute path')
-  }
-  const limits = request.limits ?? LIMITS
-  const room = await openWorkroom(edges.scratch, cacheDirectory)
+  const room = await openWorkroom(edges.scratch, request.database?.directory)
   try {
-    const database = await databaseFor(gate, scanner, room, { ...edges, timeoutMs: limits.databaseMs })
     const expired = await putExceptions(gate.scope, room, edges)
-    const run = { request, edges, room, program: scanner.program, timeoutMs: request.limits?.scanMs ?? gate.timeoutMs }
+    const run = { request, edges, room, program: scanner.program, timeoutMs: gate.timeoutMs }
     const platforms: PlatformScan[] = []
     for (const platform of asked) platforms.push(await scanPlatform(platform, run))
     const { severities, ignoreUnfixed, scope } = gate
     const rule = { severities, ignoreUnfixed, scope }
+    const { database } = request.database ?? {}
     return { scanner, ...(database === undefined ? {} : { database }), asked, platforms, rule, expired }
   } finally {
     await closeWorkroom(room).catch((error: unknown) =>
       edges.reporter.debug(`the scanner's folder stays: ${String(error)}`),
     )
   }
-}
-
-type DatabaseEdges = Parameters<typeof fetchDatabase>[3]
-
-/** Secrets, misconfigurations and licenses are found without one. */
-async function databaseFor(
-  { databases, scope }: Gate,
-  scanner: Scanner,
-  room: Workroom,
-  edges: DatabaseEdges,
-): Promise<Database | undefined> {
-  return scope.scanners.vuln === undefined ? undefined : await fetchDatabase(scanner, databases, room, edges)
 }
 
 /** Lays the exceptions that hold where the scanner finds them, says which do not, and returns those. */
@@ -135,11 +118,7 @@ async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformS
   const output = `${input}.json`
   const command = scanCommand(run.program, gate, { input, output }, room)
   const onLine = (line: string): void => edges.reporter.debug(plainLine(line))
-  const ended = exited(
-    await edges.exec({ ...command, timeoutMs: run.timeoutMs, onLine }),
-    `scanning ${name}`,
-    withLayout(run),
-  )
+  const ended = await start({ ...command, timeoutMs: run.timeoutMs, onLine }, name, run)
   const report = await answerOf(ended, join(room.directory, output), name, withLayout(run))
   const layers = new Set(platform.layers.map(({ digest }) => digest))
   const expected = { platform: platform.platform, config, layers, input, severities: gate.severities }
@@ -152,6 +131,18 @@ async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformS
   const about = { report, platform: platform.platform, input, format: gate.sbom, names }
   const wish = { ...about, imageId, diffIds }
   return { ...scan, sbom: await writeSbom(wish, { program: run.program, room: withLayout(run), edges }) }
+}
+
+/** Only the scanner knows whether there is a jar that it cannot name by itself; then it gets what it needs, and begins again. */
+async function start(command: Command, name: string, run: Run): Promise<Exited> {
+  const { request, edges } = run
+  const once = async () => exited(await edges.exec(command), `scanning ${name}`, withLayout(run))
+  const ended = await once()
+  const wantsJava = ended.code === 1 && WANTS_JAVA.test(ended.stderr)
+  if (!wantsJava || request.database === undefined) return ended
+  edges.reporter.info(`${name} has jars that tell no name: the Java database is needed`)
+  await request.database.addJava()
+  return once()
 }
 
 /** The layout's own folder says nothing to a reader either. */

@@ -9,15 +9,8 @@ import type { Workroom } from './workroom.ts'
  */
 export const EXIT = { clean: 0, findings: 10 } as const
 
-/** How long the scanner may take, in milliseconds. */
-export type Limits = {
-  /** one database repository: Trivy's own limit does not cover the download, and a silent registry holds it for ever */
-  readonly databaseMs: number
-  /** one platform, over Trivy's own 10 minutes: it downloads its Java database within a scan, outside that limit */
-  readonly scanMs: number
-}
-
-export const LIMITS: Limits = { databaseMs: 3 * 60_000, scanMs: 15 * 60_000 }
+/** How Trivy ends a scan that needs its Java database where there is none (pkg/javadb/client.go). */
+export const WANTS_JAVA = /'--skip-java-db-update' cannot be specified on the first run/
 
 /** One layout to scan: folder names below the room's working directory. */
 export type ScanTarget = { readonly input: string; readonly output: string }
@@ -36,8 +29,8 @@ export function scanCommand(program: string, gate: Gate, target: ScanTarget, roo
     ...scopeArguments(gate.scope, room),
     // A layer cache that platforms share can hide secrets: its key ignores which layers were skipped as a base image's.
     ...['--cache-backend', 'memory'],
-    // No `--skip-java-db-update`: without a Java database any image with a jar would end in an error.
-    '--skip-db-update',
+    // What it reads lies in its cache folder; it fetches nothing by itself.
+    ...['--skip-db-update', '--skip-java-db-update'],
     // Ours comes first, and ends what this one does not cover.
     ...['--timeout', `${Math.ceil(gate.timeoutMs / 1000) + 60}s`],
     `--list-all-pkgs=${gate.sbom !== undefined}`,
@@ -64,12 +57,6 @@ function scopeArguments(scope: Scope, room: Workroom): readonly string[] {
 /** Trivy reads the value of a list option as CSV: a glob such as `{a,b}` would fall apart. */
 function listField(text: string): string {
   return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-}
-
-/** The command that brings the vulnerability database of one repository into the cache. */
-export function downloadCommand(program: string, repository: string, room: Workroom): Command {
-  const args = ['image', '--download-db-only', '--db-repository', repository, ...quietly(room)]
-  return { program, args, env: room.env, directory: room.images }
 }
 
 /** The command that tries the database on packages that are known to be vulnerable; only its exit code counts. */
