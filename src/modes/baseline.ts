@@ -7,17 +7,15 @@ import type { Descriptor } from '../image/descriptor.ts'
 import { formatReference, type Repository, tagged } from '../image/reference.ts'
 import { withBaseline } from '../scan/baseline.ts'
 import { counts } from '../scan/distinct.ts'
-import { type Scan, type ScanRequest, scanImage } from '../scan/scan.ts'
+import { type Scan, scanImage } from '../scan/scan.ts'
 import type { Run } from './run.ts'
-
-/** How the image itself was scanned; its baseline is scanned in the same way, with the same database. */
-export type SameWay = Omit<ScanRequest, 'layoutDirectory' | 'platforms' | 'names'>
+import type { Way } from './tools.ts'
 
 /**
  * The scan with marks on what the live image of the baseline's tag has too. When there is no such image, or it cannot be
  * read or scanned, nothing is marked: the gate is then as strict as without a baseline, and says so. Throws `CANCELLED`.
  */
-export async function againstBaseline(run: Run, scan: Scan, way: SameWay): Promise<Scan> {
+export async function againstBaseline(run: Run, scan: Scan, way: Way): Promise<Scan> {
   const { request, edges } = run
   const { baseline } = request.gate
   if (baseline === undefined || !isStopped(scan)) return scan
@@ -57,7 +55,7 @@ async function liveImage({ request, edges }: Run, tag: string): Promise<LiveImag
 async function scanLive(
   { edges, over }: Run,
   { repository, root }: LiveImage,
-  { scan, way }: { readonly scan: Scan; readonly way: SameWay },
+  { scan, way }: { readonly scan: Scan; readonly way: Way },
 ): Promise<Scan> {
   const signal = AbortSignal.any([edges.clock.signal, over.signal])
   const directory = join(edges.scratch.directory, 'baseline')

@@ -7,13 +7,13 @@ import type { Environment } from '../plan/environment.ts'
 import { mayKeepInCache } from '../plan/keep.ts'
 import { type DatabasePorts, type DatabaseRequest, type Prepared, prepareDatabase } from '../scan/database.ts'
 import type { Scanner } from '../scan/scanner.ts'
-import type { Run } from './run.ts'
+import type { ToolsRun } from './tools.ts'
 
 /**
  * Gets hold of the vulnerability database while something else goes on; `undefined` when nothing is looked for that needs
  * one. When there is none to be had, `run.over` is aborted with the reason: nobody may use what is being built.
  */
-export function beginDatabase(run: Run, scanner: Promise<Scanner> | undefined): Promise<Prepared> | undefined {
+export function beginDatabase(run: ToolsRun, scanner: Promise<Scanner> | undefined): Promise<Prepared> | undefined {
   const { request, environment, edges, over } = run
   const { scope, databases, javaDatabases, databaseMaxAgeHours, useCache } = request.gate
   if (scanner === undefined || scope.scanners.vuln === undefined) return undefined

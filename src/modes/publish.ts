@@ -2,31 +2,23 @@ import { lookAhead } from '../content/ahead.ts'
 import { verifyImage } from '../content/image.ts'
 import type { Remote } from '../edges.ts'
 import type { Admitted } from '../image/admitted.ts'
-import { formatReference, formatRepository, tagged } from '../image/reference.ts'
+import { formatReference, tagged } from '../image/reference.ts'
 import { count, printPlan } from '../plan/print.ts'
 import { isDone, isToWrite, type PublishPlan, shows } from '../plan/publish-plan.ts'
 import { reportOf } from '../report/draft.ts'
 import type { Report } from '../report/report.ts'
-import type { Prepared } from '../scan/database.ts'
-import { expiredRemark } from '../scan/exceptions.ts'
-import { type Scan, scanImage } from '../scan/scan.ts'
-import { scanInWords, scanReport } from '../scan/scan-report.ts'
-import type { Scanner } from '../scan/scanner.ts'
-import { judge, refusalError, type Verdict } from '../scan/verdict.ts'
+import { refusalError, type Verdict } from '../scan/verdict.ts'
 import { type Names, nameImage } from '../tags/name.ts'
 import type { Occasion } from '../tags/occasion.ts'
-import { splitByBase } from './base-origin.ts'
-import { againstBaseline, type SameWay } from './baseline.ts'
 import { isIn, moveAll, upload } from './carry.ts'
 import { askCodeScanning, uploadFindings } from './code-scanning.ts'
-import { beginDatabase } from './database.ts'
+import { gate } from './gate.ts'
 import { look } from './look.ts'
 import { type Cargo, obtain, openGiven } from './obtain.ts'
 import { learnOccasion } from './occasion.ts'
 import { planned, unchanged } from './outcomes.ts'
 import { fail, type Run, type Say } from './run.ts'
-import { beginScanner, beside } from './scanner.ts'
-import { whereabouts } from './whereabouts.ts'
+import { beginTools, beside } from './tools.ts'
 
 /**
  * Publishes an image: looks before anything slow, builds once, scans those bytes, brings them everywhere, moves the
@@ -56,14 +48,13 @@ async function story(run: Run): Promise<void> {
 
   const sendsFindings = await askCodeScanning(run)
   // Found or fetched while the image is built.
-  const scanner = beginScanner(run)
-  const database = beginDatabase(run, scanner)
-  const cargo = await beside(run, Promise.allSettled([scanner, database]), obtain(run, plan, given))
+  const tools = beginTools(run)
+  const cargo = await beside(run, tools.settled, obtain(run, plan, given))
   const { image } = cargo
   // Asked while this machine reads and scans; trouble shows when it matters.
   const ahead = lookAhead(image, plan.push.push ? unfinished(run, plan) : [])
   await run.phase('verify', (say) => verify(run, plan, cargo, say))
-  const verdict = await run.phase('scan', (say) => gate(run, cargo, { scanner, database, say }))
+  const verdict = await run.phase('scan', (say) => gate(run, cargo, tools, say))
   await uploadFindings(run, sendsFindings)
   const admitted = admittedBy(verdict, run)
   if (!plan.push.push || request.dryRun || !plan.references.some(isToWrite)) return stopBeforeWriting(run, plan)
@@ -99,39 +90,6 @@ async function verify({ request }: Run, plan: PublishPlan, { source, image }: Ca
   const { platforms, content } = image
   const how = isOnTheWay ? 'what is sent is checked on its way' : 'each what its digest says'
   say(`${count(platforms.length, 'platform')}, ${count(content.length, 'piece')} of content, ${how}`)
-}
-
-type Prerequisites = {
-  readonly scanner: Promise<Scanner> | undefined
-  readonly database: Promise<Prepared> | undefined
-}
-
-/** Looks at every platform and decides. */
-async function gate(
-  run: Run,
-  cargo: Cargo,
-  { scanner, database, say }: Prerequisites & { readonly say: Say },
-): Promise<Verdict> {
-  const { request, facts } = run
-  const found = await scanner
-  const prepared = await database
-  const way = { gate: request.gate, ...(prepared === undefined ? {} : { database: prepared }) }
-  const scan = found === undefined ? 'off' : await scanCargo(run, cargo, { ...way, scanner: found })
-  const verdict = judge(cargo.image.root.descriptor, scan, request.gate)
-  facts.scan = { ...scanReport(scan, verdict), ...(scan === 'off' ? {} : await whereabouts(run)) }
-  say(scanInWords(facts.scan))
-  return verdict
-}
-
-async function scanCargo(run: Run, cargo: Cargo, way: SameWay): Promise<Scan> {
-  const { request, edges } = run
-  const { directory, image } = cargo
-  const names = request.images.map(formatRepository)
-  const wanted = { ...way, layoutDirectory: directory, platforms: image.platforms, names }
-  const scan = await edges.reporter.group('Scan', () => scanImage(wanted, edges))
-  const remark = expiredRemark(scan.expired)
-  if (remark !== '') edges.reporter.notice(remark)
-  return splitByBase(await againstBaseline(run, scan, way), cargo, run)
 }
 
 /** The only way to an `Admitted` image. A refusal ends the step before any registry has seen a byte. */

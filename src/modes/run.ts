@@ -5,20 +5,13 @@ import type { Environment } from '../plan/environment.ts'
 import type { PublishRequest } from '../plan/request.ts'
 import type { Facts } from '../report/draft.ts'
 import { formatDuration } from '../report/quantity.ts'
+import type { Phase } from '../report/report.ts'
 
-/** One publish on its way: what was asked, what is there to ask, and what is known so far. */
-export type Run = {
-  readonly request: PublishRequest
-  readonly environment: Environment
-  readonly edges: Edges
-  readonly facts: Facts
-  /** what the build will take from registries, once its Dockerfile was read */
-  bases: Bases
-  /** repositories that were given up, by name, when the others are to be completed all the same */
-  readonly lost: Map<string, LadingError>
+/** A story that is told phase by phase. */
+export type Phases = {
   /** aborted when the story has ended, or cannot end well any more, so that nothing goes on behind its back */
   readonly over: AbortController
-  /** what is being kept for later runs; the step ends after it, and it has an end of its own */
+  /** what goes on beside the story and is waited for at its end, such as what is kept for later runs; nothing of it fails */
   readonly later: Promise<unknown>[]
   /**
    * Does a part of the story and notes how long it took, whether it went well or not. What it `say`s about its result
@@ -27,18 +20,36 @@ export type Run = {
   phase<T>(name: string, work: (say: Say) => Promise<T>): Promise<T>
 }
 
+/** One publish on its way: what was asked, what is there to ask, and what is known so far. */
+export type Run = Phases & {
+  readonly request: PublishRequest
+  readonly environment: Environment
+  readonly edges: Edges
+  readonly facts: Facts
+  /** what the build will take from registries, once its Dockerfile was read */
+  bases: Bases
+  /** repositories that were given up, by name, when the others are to be completed all the same */
+  readonly lost: Map<string, LadingError>
+}
+
 /** Takes the words for a phase's line; the last ones count. */
 export type Say = (words: string) => void
 
 /** Begins a run that knows nothing yet. */
 export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges'>): Run {
   const facts: Facts = { phases: [] }
-  const { clock, reporter } = start.edges
   return {
     ...start,
+    ...beginPhases(facts.phases, start.edges),
     facts,
     bases: { known: false, why: 'no Dockerfile was read' },
     lost: new Map(),
+  }
+}
+
+/** Phases that are noted in `taken` as they end. */
+export function beginPhases(taken: Phase[], { clock, reporter }: Pick<Edges, 'clock' | 'reporter'>): Phases {
+  return {
     over: new AbortController(),
     later: [],
     async phase(name, work) {
@@ -54,7 +65,7 @@ export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges'>):
         throw error
       } finally {
         const milliseconds = clock.now().getTime() - begin
-        facts.phases.push({ name, milliseconds })
+        taken.push({ name, milliseconds })
         reporter.info(line(name, words, formatDuration(milliseconds)))
       }
     },

@@ -1,12 +1,12 @@
 import { mayKeepInCache } from '../plan/keep.ts'
 import { prepareScanner, type Scanner } from '../scan/scanner.ts'
-import type { Run } from './run.ts'
+import type { ToolsRun } from './tools.ts'
 
 /**
  * Finds the scanner, or fetches it, while something else goes on; `undefined` when nothing is to be scanned. When there
  * is none to be had, `run.over` is aborted with the reason: nobody may use what is being built.
  */
-export function beginScanner(run: Run): Promise<Scanner> | undefined {
+export function beginScanner(run: ToolsRun): Promise<Scanner> | undefined {
   const { request, environment, edges, over, later } = run
   if (request.gate.scan === 'off') return undefined
   const { system, toolCache } = environment
@@ -21,16 +21,4 @@ export function beginScanner(run: Run): Promise<Scanner> | undefined {
   })
   scanner.catch((why: unknown) => over.abort(why))
   return scanner
-}
-
-/** What `work` brings. Of it and the scanner, the one that failed first says why, and neither goes on without the other. */
-export async function beside<T>({ over }: Run, scanner: Promise<unknown> | undefined, work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    // Only the first reason counts.
-    over.abort(error)
-    await scanner?.catch(() => undefined)
-    throw over.signal.reason
-  }
 }
