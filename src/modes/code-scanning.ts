@@ -35,24 +35,29 @@ export async function askCodeScanning({ request, environment, edges }: Run): Pro
   }
 }
 
-/** Sends what the scan found, if `isAsked`. Trouble is a warning: it says nothing of the image. */
+/**
+ * Sends what the scan found, if `isAsked`. Never rejects: trouble is a warning, for it says nothing of the image, and a cancel
+ * ends the story by itself.
+ */
 export async function uploadFindings(run: Run, isAsked: boolean): Promise<void> {
+  try {
+    if (isAsked) await send(run)
+  } catch (thrown) {
+    const error = asLadingError(thrown)
+    if (error.code !== 'CANCELLED') run.edges.reporter.warn(`upload-sarif: ${error.message}`)
+  }
+}
+
+async function send(run: Run): Promise<void> {
   const { environment, edges, facts } = run
-  const sarif = isAsked ? sarifOf(reportOf(facts)) : undefined
+  const sarif = sarifOf(reportOf(facts))
   if (sarif === undefined) return
   const { sha: commit, ref } = environment
   const lasted = facts.phases.findLast(({ name }) => name === 'scan')?.milliseconds ?? 0
   const started = new Date(edges.clock.now().getTime() - lasted)
   await run.phase('findings', async (say) => {
-    try {
-      await edges.project.codeScanning.upload({ sarif, commit, ref, started })
-      say('sent to code scanning')
-    } catch (thrown) {
-      const error = asLadingError(thrown)
-      if (error.code === 'CANCELLED') throw error
-      say('not sent to code scanning')
-      edges.reporter.warn(`upload-sarif: ${error.message}`)
-    }
+    await edges.project.codeScanning.upload({ sarif, commit, ref, started })
+    say('sent to code scanning')
   })
 }
 

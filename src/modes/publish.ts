@@ -55,7 +55,8 @@ async function story(run: Run): Promise<void> {
   const ahead = lookAhead(image, plan.push.push ? unfinished(run, plan) : [])
   await run.phase('verify', (say) => verify(run, plan, cargo, say))
   const verdict = await run.phase('scan', (say) => gate(run, cargo, tools, say))
-  await uploadFindings(run, sendsFindings)
+  // No image waits for it, and a refusal does not keep it back.
+  run.later.push(uploadFindings(run, sendsFindings))
   const admitted = admittedBy(verdict, run)
   if (!plan.push.push || request.dryRun || !plan.references.some(isToWrite)) return stopBeforeWriting(run, plan)
 

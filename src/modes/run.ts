@@ -11,7 +11,7 @@ import type { Phase } from '../report/report.ts'
 export type Phases = {
   /** aborted when the story has ended, or cannot end well any more, so that nothing goes on behind its back */
   readonly over: AbortController
-  /** what goes on beside the story and is waited for at its end, such as what is kept for later runs; nothing of it fails */
+  /** what goes on beside the story, for later runs and for others to read; the step ends after it, and it has an end of its own */
   readonly later: Promise<unknown>[]
   /**
    * Does a part of the story and notes how long it took, whether it went well or not. What it `say`s about its result
