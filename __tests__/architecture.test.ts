@@ -69,6 +69,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@actions/core': ['action'],
   '@actions/exec': ['action'],
   '@renovatebot/pep440': ['tags'],
+  '@sigstore/bundle': ['scan'],
+  '@sigstore/verify': ['scan'],
   'csv-parse': ['action'],
   'dockerfile-ast': ['build'],
   'fastest-levenshtein': ['action'],
