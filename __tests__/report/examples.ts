@@ -62,6 +62,7 @@ export const PUBLISHED: Report = {
     scanner: 'trivy 0.74.0',
     scannerFrom: 'release-assets.githubusercontent.com',
     scannerSha256: '2ae6fe3ee734b7fdf11335663e18c75ea12dccc76062f09f164a3b0f8be4371a',
+    scannerSigned: 'https://github.com/aquasecurity/trivy/.github/workflows/reusable-release.yaml@refs/tags/v0.74.0',
   },
   rateLimits: [
     {

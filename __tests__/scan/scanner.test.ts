@@ -6,8 +6,10 @@ import { LadingError } from '../../src/error.ts'
 import { openDownloads } from '../../src/net/download.ts'
 import { openWire } from '../../src/net/wire.ts'
 import { prepareScanner, type ScannerRequest } from '../../src/scan/scanner.ts'
+import { signerOfTrivy } from '../../src/scan/signature.ts'
 import { type CacheServer, startCacheServer } from '../support/cache-server.ts'
 import { type Mishap, type ReleaseServer, startReleaseServer } from '../support/release-server.ts'
+import { type OwnSigstore, ownSigstore } from '../support/sigstore.ts'
 import { archiveOf, releaseArchive, sha256Of } from '../support/trivy-archive.ts'
 import { failure, fakeTrivy, temporary, world } from './world.ts'
 
@@ -22,9 +24,13 @@ function versioned(text: string) {
 
 const ASSET = 'trivy_0.74.0_Linux-64bit.tar.gz'
 
-/** What GitHub has, and what of it is known. */
-async function github(archive: Uint8Array, mishaps: readonly Mishap[] = []) {
-  const server = await startReleaseServer({ files: { [ASSET]: archive }, mishaps })
+/** What GitHub has, and what of it is known. Without a bundle the release is one from before they were signed so. */
+async function github(archive: Uint8Array, mishaps: readonly Mishap[] = [], bundle?: string | Uint8Array) {
+  const files = {
+    [ASSET]: archive,
+    ...(bundle === undefined ? {} : { [`${ASSET}.sigstore.json`]: Buffer.from(bundle) }),
+  }
+  const server = await startReleaseServer({ files, mishaps })
   return { server, archives: { '0.74.0': { 'linux/amd64': sha256Of(archive) } } }
 }
 
@@ -157,6 +163,7 @@ describe('a release is fetched', () => {
     expect(server.asked).toEqual([
       `127.0.0.1 /aquasecurity/trivy/releases/download/v0.74.0/${ASSET}`,
       `127.0.0.1 /storage/${ASSET}`,
+      `127.0.0.1 /aquasecurity/trivy/releases/download/v0.74.0/${ASSET}.sigstore.json`,
     ])
     expect(await readdir(join(found.program, '..'))).toEqual(['trivy'])
     for (const { env } of edges.commands) expect(Object.keys(env)).toEqual(['HOME', 'TMPDIR'])
@@ -266,6 +273,151 @@ describe('a release is not taken, and nothing of it is started,', () => {
   })
 })
 
+describe('the signature of a release', () => {
+  const sigstore = ownSigstore()
+  const IDENTITY = signerOfTrivy('0.74.0').identity
+  const bundleFor = (archive: Uint8Array, version = '0.74.0', by: OwnSigstore = sigstore) =>
+    JSON.stringify(by.sign(archive, signerOfTrivy(version)))
+
+  /** A release that is signed as told, and the scanner from it. */
+  async function signed(bundle: (archive: Uint8Array) => string | Uint8Array, changes: Changes = {}) {
+    const archive = await releaseOf()
+    const { server, archives } = await github(archive, [], bundle(archive))
+    return { server, archives, archive, ...(await prepare({ server, archives, keys: sigstore.keys, ...changes })) }
+  }
+
+  test('is verified, and the scanner tells whose it is', async () => {
+    const { prepared, edges, server } = await signed(bundleFor)
+    const { program, signedBy, kept } = await prepared
+    await kept
+    expect(signedBy).toBe(IDENTITY)
+    expect(edges.said).toContain(`Trivy 0.74.0 is signed by ${IDENTITY}`)
+    expect(server.asked.slice(2)).toEqual([
+      `127.0.0.1 /aquasecurity/trivy/releases/download/v0.74.0/${ASSET}.sigstore.json`,
+      `127.0.0.1 /storage/${ASSET}.sigstore.json`,
+    ])
+    expect(await readdir(join(program, '..'))).toEqual(['trivy'])
+  })
+
+  test('is verified once: what lies in the tool cache is known by its hash', async () => {
+    const toolCache = await temporary()
+    const { prepared, archives } = await signed(bundleFor, { toolCache })
+    await prepared
+    const again = await (await prepare({ archives, toolCache, keys: sigstore.keys })).prepared
+    expect(again.from).toBe('the tool cache')
+    expect(again).not.toHaveProperty('signedBy')
+  })
+
+  test.each<[string, (archive: Uint8Array) => string | Uint8Array]>([
+    ['of another archive', () => bundleFor(Buffer.from('another'))],
+    ['of another release', (archive) => bundleFor(archive, '0.73.0')],
+    [
+      'of somebody else',
+      (archive) => JSON.stringify(sigstore.sign(archive, { ...signerOfTrivy('0.74.0'), identity: 'a@example.com' })),
+    ],
+    [
+      'that was forged',
+      (archive) => JSON.stringify(sigstore.sign(archive, signerOfTrivy('0.74.0'), { forged: 'authority' })),
+    ],
+    ['that is none', () => '<!doctype html>'],
+    ['that is no text', () => Buffer.from([0xff, 0xfe, 0x00])],
+  ])('%s stops everything, before anything of it is started or kept', async (_what, bundle) => {
+    const toolCache = await temporary()
+    const actionsCache = await startCacheServer({ version: 'v2' })
+    const { prepared, edges, left } = await signed(bundle, { toolCache, actionsCache })
+    const error = await failure(prepared)
+    expect(error).toMatchObject({ code: 'TOOL_UNVERIFIED', hint: expect.stringContaining('trivy-version') })
+    expect(error.message).toMatch(
+      /^checking the signature of trivy_0\.74\.0_Linux-64bit\.tar\.gz, which came from 127\.0\.0\.1:\d+: /,
+    )
+    expect(edges.commands).toEqual([])
+    expect(await left()).toEqual([])
+    expect(await readdir(toolCache)).toEqual([])
+    expect(actionsCache.asked).toEqual(['find'])
+  })
+
+  test.each<[string, (archive: Uint8Array) => string, RegExp]>([
+    [
+      'by keys that nobody knows yet',
+      (archive) => bundleFor(archive, '0.74.0', ownSigstore()),
+      /a transparency log whose key is not known/,
+    ],
+    [
+      'of 10 MB',
+      (archive) => `${bundleFor(archive)}${' '.repeat(10_000_000)}`,
+      /could not be fetched: .* more than 262144 bytes/,
+    ],
+  ])('%s counts for none', async (_what, bundle, why) => {
+    const { prepared, edges } = await signed(bundle)
+    expect(await prepared).not.toHaveProperty('signedBy')
+    const said = edges.said.filter((line) => line.includes('was not verified'))
+    expect(said).toEqual([expect.stringMatching(why)])
+    expect(said[0]).not.toContain('alone vouches')
+  })
+
+  test('that cannot be had is told where only the workflow knows the hash', async () => {
+    const archive = await releaseOf('0.99.0')
+    const server = await startReleaseServer({ files: { 'trivy_0.99.0_Linux-64bit.tar.gz': archive } })
+    const { prepared, edges } = await prepare({ server, trivy: { version: '0.99.0', sha256: sha256Of(archive) } })
+    await prepared
+    expect(edges.said.join('\n')).toMatch(
+      /signature of Trivy 0\.99\.0 was not verified: it could not be fetched: .*404\. Its hash in `trivy-version` alone vouches for it/,
+    )
+  })
+
+  test('that comes at the second time is verified', async () => {
+    const archive = await releaseOf()
+    const { server, archives } = await github(archive, ['none', 'cut', 503], bundleFor(archive))
+    expect((await (await prepare({ server, archives, keys: sigstore.keys })).prepared).signedBy).toBe(IDENTITY)
+  })
+
+  test('is not waited for when the step is over', async () => {
+    const stop = new AbortController()
+    const archive = await releaseOf()
+    const { server, archives } = await github(archive, ['none', 'stall'], bundleFor(archive))
+    const { prepared, left } = await prepare({ server, archives, signal: stop.signal })
+    setTimeout(() => stop.abort(new LadingError('CANCELLED', 'the step was cancelled')), 300)
+    expect((await failure(prepared)).code).toBe('CANCELLED')
+    expect(await left()).toEqual([])
+  })
+
+  describe('beside an archive that the user named', () => {
+    async function named(lay: (path: string, archive: Uint8Array) => Promise<unknown>) {
+      const archive = await releaseOf()
+      const path = join(await temporary(), 'trivy.tar.gz')
+      await writeFile(path, archive)
+      await lay(`${path}.sigstore.json`, archive)
+      const archives = { '0.74.0': { 'linux/amd64': sha256Of(archive) } }
+      return prepare({ archives, keys: sigstore.keys, trivy: { archive: path } })
+    }
+
+    test('is verified', async () => {
+      const { prepared } = await named((path, archive) => writeFile(path, bundleFor(archive)))
+      expect(await prepared).toMatchObject({ from: 'trivy-archive', signedBy: IDENTITY })
+    })
+
+    test.each<[string, (archive: Uint8Array) => string]>([
+      ['of another release', (archive) => bundleFor(archive, '0.73.0')],
+      ['of 10 MB', (archive) => `${bundleFor(archive)}${' '.repeat(10_000_000)}`],
+    ])('%s stops everything', async (_what, bundle) => {
+      const { prepared, edges, left } = await named((path, archive) => writeFile(path, bundle(archive)))
+      const error = await failure(prepared)
+      expect(error.code).toBe('TOOL_UNVERIFIED')
+      expect(error.message).toContain('which came from trivy-archive')
+      expect(edges.commands).toEqual([])
+      expect(await left()).toEqual([])
+    })
+
+    test('is done without when there is none, or something else', async () => {
+      for (const lay of [async () => undefined, (path: string) => mkdir(path)]) {
+        const { prepared, edges } = await named(lay)
+        expect(await prepared).not.toHaveProperty('signedBy')
+        expect(edges.said).toContain('The signature of Trivy 0.74.0 was not verified: there is none beside the archive')
+      }
+    })
+  })
+})
+
 describe('an archive that the user named', () => {
   async function archiveFile(archive: Uint8Array): Promise<string> {
     const path = join(await temporary(), 'trivy.tar.gz')
@@ -333,7 +485,7 @@ describe('the tool cache', () => {
     expect(archive.equals(await readFile(await kept(toolCache)))).toBe(true)
     const { prepared } = await prepare({ archives, toolCache })
     expect(await prepared).toMatchObject({ version: '0.74.0', from: 'the tool cache' })
-    expect(server.asked).toHaveLength(2)
+    expect(server.asked).toHaveLength(3)
   })
 
   test.each<[string, (path: string) => Promise<unknown>]>([

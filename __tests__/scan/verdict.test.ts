@@ -183,6 +183,13 @@ describe('refusalError', () => {
 })
 
 describe('scanReport', () => {
+  test('names who signed the scanner, where that was verified', () => {
+    const scan = scanOf({ 'linux/amd64': [] })
+    expect(scanReport(scan, judge(ROOT, scan, GATE))).not.toHaveProperty('scannerSigned')
+    const signed = { ...scan, scanner: { ...SCANNER, signedBy: 'https://example.com/the-makers' } }
+    expect(scanReport(signed, judge(ROOT, scan, GATE)).scannerSigned).toBe('https://example.com/the-makers')
+  })
+
   test('counts per platform what Trivy says, and each distinct finding once in total', () => {
     const scan = scanOf({ 'linux/amd64': [cve('CVE-1'), cve('CVE-1'), SECRET], 'linux/arm64': [cve('CVE-1')] })
     expect(scanReport(scan, judge(ROOT, scan, GATE))).toMatchObject({

@@ -1,10 +1,12 @@
 import { access, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { signerOfTrivy } from '../../src/scan/signature.ts'
 import { startCacheServer } from '../support/cache-server.ts'
 import { selfSignedCertificate } from '../support/registry/certificate.ts'
 import { type Mishap, startReleaseServer } from '../support/release-server.ts'
 import type { Event, Runner, StepEnd } from '../support/runner.ts'
+import { ownSigstore } from '../support/sigstore.ts'
 import { releaseArchive, sha256Of } from '../support/trivy-archive.ts'
 import { filesOf, told } from './leaks.ts'
 import { DATABASE, fakeDocker, fakeTrivy } from './programs.ts'
@@ -16,7 +18,7 @@ const NAME = 'trivy_0.99.0_Linux-64bit.tar.gz'
 const TOKEN = 'a-token-of-the-tests'
 
 /** A machine whose GitHub is a stand-in with one release of Trivy, which says that it is 0.99.0. */
-async function machine(mishaps: readonly Mishap[] = []) {
+async function machine(mishaps: readonly Mishap[] = [], signature?: (archive: Uint8Array) => Uint8Array | string) {
   const on = await runner()
   const one = await registry()
   const image = await layout(on)
@@ -28,7 +30,11 @@ async function machine(mishaps: readonly Mishap[] = []) {
   const tls = selfSignedCertificate(HOSTS)
   await writeFile(join(on.bin, 'ca.pem'), tls.cert)
   const github = await startReleaseServer({
-    files: { [NAME]: archive, 'trivy_0.74.0_Linux-64bit.tar.gz': archive },
+    files: {
+      [NAME]: archive,
+      'trivy_0.74.0_Linux-64bit.tar.gz': archive,
+      ...(signature === undefined ? {} : { [`${NAME}.sigstore.json`]: Buffer.from(signature(archive)) }),
+    },
     mishaps,
     tls,
     storage: `https://${HOSTS[1]}`,
@@ -57,7 +63,7 @@ test('the scanner is fetched while the image is built, checked and started; the 
   const storage = `${HOSTS[1]} /storage/${NAME}`
   const named = `${HOSTS[0]} /aquasecurity/trivy/releases/download/v0.99.0/${NAME}`
   // Without the token of the job, and begun anew where it broke off.
-  expect(github.asked).toEqual([named, storage, named, storage])
+  expect(github.asked).toEqual([named, storage, named, storage, `${named}.sigstore.json`])
   expect(end.main.report?.scan).toMatchObject({
     scanner: 'trivy 0.99.0',
     scannerFrom: HOSTS[1],
@@ -77,7 +83,7 @@ test('the next run takes it from the tool cache, unless somebody changed it ther
   const second = await on.step({ inputs: again, env })
   expectGreen(second)
   expect(second.main.report?.scan.scannerFrom).toBe('the tool cache')
-  expect(github.asked).toHaveLength(2)
+  expect(github.asked).toHaveLength(3)
 
   const folder = join(env.RUNNER_TOOL_CACHE, 'lading')
   const [name = ''] = await readdir(folder)
@@ -87,6 +93,17 @@ test('the next run takes it from the tool cache, unless somebody changed it ther
   expect(messagesOf(third.main.log, 'warning').join()).toContain('The tool cache of this runner has something else')
   await expect(access(join(on.home, 'trap'))).rejects.toThrow()
   expect(archive.equals(await readFile(join(folder, name)))).toBe(true)
+})
+
+test('a signature by keys that came later counts for none, and that is told', async () => {
+  const signed = (archive: Uint8Array) => JSON.stringify(ownSigstore().sign(archive, signerOfTrivy('0.99.0')))
+  const { on, env, inputs } = await machine([], signed)
+  const end = await on.step({ inputs, env })
+  expectGreen(end)
+  expect(end.main.report?.scan).not.toHaveProperty('scannerSigned')
+  expect(end.main.log.text).toMatch(
+    /signature of Trivy 0\.99\.0 was not verified: it is by a transparency log whose key is not known here\. Its hash in `trivy-version` alone/,
+  )
 })
 
 type Occasion = { readonly event?: Event; readonly mode?: string; readonly inputs?: Readonly<Record<string, string>> }
@@ -191,6 +208,15 @@ describe('nothing is published, and nothing of it is started,', () => {
     const end = await on.step({ inputs: { ...inputs, 'trivy-version': 'v0.74.0' }, env })
     const known = '2ae6fe3ee734b7fdf11335663e18c75ea12dccc76062f09f164a3b0f8be4371a'
     expect(expectRed(end, 'TOOL_UNVERIFIED')).toContain(known)
+    expect(one.writes()).toEqual([])
+    expect((await on.calls()).filter(({ args }) => args[0] === 'version')).toEqual([])
+  })
+
+  test('when its signature is of something else, though its hash is the one in the workflow', async () => {
+    const real = await readFile(new URL('../fixtures/sigstore/a.txt.sigstore.json', import.meta.url))
+    const { on, one, env, inputs } = await machine([], () => real)
+    const end = await on.step({ inputs, env })
+    expect(expectRed(end, 'TOOL_UNVERIFIED')).toContain('it is about a file with the sha256 632579b5')
     expect(one.writes()).toEqual([])
     expect((await on.calls()).filter(({ args }) => args[0] === 'version')).toEqual([])
   })

@@ -3,8 +3,8 @@ import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** What happens to one download instead of its bytes; the next one is whole. */
-export type Mishap = 'cut' | 'stall' | number
+/** What happens to one download instead of its bytes; what comes after the last one is whole. */
+export type Mishap = 'none' | 'cut' | 'stall' | number
 
 export type ReleaseServer = {
   readonly url: URL
@@ -28,13 +28,13 @@ export async function startReleaseServer(options: Options): Promise<ReleaseServe
   const asked: string[] = []
   const mishaps = [...(options.mishaps ?? [])]
   const mishapOr = (file: Uint8Array, response: ServerResponse): void => {
-    const mishap = mishaps.shift()
+    const mishap = mishaps.shift() ?? 'none'
     if (typeof mishap === 'number') {
       response.writeHead(mishap).end('not now')
       return
     }
     response.writeHead(200, { 'content-length': file.length })
-    if (mishap === undefined) response.end(file)
+    if (mishap === 'none') response.end(file)
     else response.write(file.subarray(0, file.length >> 1), () => mishap === 'cut' && response.destroy())
   }
   const listener: RequestListener = ({ url = '/', headers }, response) => {

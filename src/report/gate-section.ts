@@ -90,8 +90,9 @@ const DECISIONS: Readonly<Record<ScanReport['decision'], string>> = {
   '': 'No decision was made.',
 }
 
-function scannerOf({ scanner, database }: ScanReport): string {
-  const by = scanner === '' ? '' : ` Scanned by ${text(scanner, 60)}`
+function scannerOf({ scanner, scannerSigned, database }: ScanReport): string {
+  const signed = scannerSigned === undefined ? '' : ' (signature verified)'
+  const by = scanner === '' ? '' : ` Scanned by ${text(scanner, 60)}${signed}`
   if (database === undefined) return by === '' ? '' : `${by}.`
   const age = `${Math.round(database.ageHours)} h old`
   return `${by}${by === '' ? ' With' : ', with'} a database that was ${age} (${code(database.source)}).`

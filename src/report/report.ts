@@ -87,6 +87,8 @@ export type ScanReport = {
   readonly scannerFrom?: string
   /** in hex: of its release archive; of the program itself where it came from `trivy-path` */
   readonly scannerSha256?: string
+  /** who signed its release archive, as its certificate names him; there when this run verified it */
+  readonly scannerSigned?: string
   /** there when something was scanned */
   readonly scope?: ScanScope
 }

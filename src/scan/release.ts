@@ -7,7 +7,9 @@ import { type Archives, archiveHash, archiveName, describeArchive, objection, ty
 import { ARCHIVE_LIMIT, takeCopy, unpackProgram } from './archive.ts'
 import { noScanner } from './ended.ts'
 import { progressOf } from './progress.ts'
+import { type FoundBundle, fetchBundle, readBundle, signedBy } from './release-signature.ts'
 import type { Scanner, ScannerEdges } from './scanner.ts'
+import type { SigstoreKeys } from './sigstore-keys.ts'
 import { cachePath, keep } from './tool-cache.ts'
 
 export type ReleaseRequest = {
@@ -26,6 +28,8 @@ export type ReleaseRequest = {
   readonly signal: AbortSignal
   /** known hashes; those of the bundle by default */
   readonly archives?: Archives
+  /** whom signatures of archives are measured against; Sigstore's public instance by default */
+  readonly keys?: SigstoreKeys
   /** for the whole fetching; ten minutes by default */
   readonly fetchMs?: number
 }
@@ -39,28 +43,30 @@ const KEEP_MS = 60_000
 /** An archive that lies in our folder, with the hash that it must have. */
 type Archive = { readonly name: string; readonly sha256: string; readonly path: string }
 
-/** What was taken, and from where; `kept` when it is being put into the Actions cache, and ends when that has ended. */
-type Taken = { readonly from: string; readonly kept?: Promise<unknown> }
+/** From where it was taken, and who signed it; `kept` ends when its way into the Actions cache has ended. */
+type Taken = Pick<Scanner, 'from' | 'signedBy' | 'kept'>
 
 /**
  * The program of a release: from the archive that the user named, from the tool cache, from the Actions cache, or from the
- * maker's releases. The archive's hash is checked on a copy that only we can write, before a byte of it is unpacked.
+ * maker's releases. The archive's hash is checked on a copy that only we can write, before a byte of it is unpacked, and
+ * so is its signature where there is one. What lies in a cache is measured by its hash alone.
  * Throws `TOOL_UNVERIFIED`, `SCAN_BROKEN`, `DISK_FULL` or `CANCELLED`.
  */
 export async function takeRelease(
   request: ReleaseRequest,
   edges: ScannerEdges,
-): Promise<Pick<Scanner, 'program' | 'from' | 'sha256' | 'kept'>> {
+): Promise<Pick<Scanner, 'program' | 'from' | 'sha256' | 'signedBy' | 'kept'>> {
   const archive = expected(request)
-  const taken =
-    request.release.archive === '' ? await fromElsewhere(archive, request, edges) : await fromUser(archive, request)
+  const isNamed = request.release.archive !== ''
+  const taken = isNamed ? await fromUser(archive, request, edges) : await fromElsewhere(archive, request, edges)
   const program = join(request.directory, 'trivy')
   await unpackProgram(archive.path, program)
   const remove = () => rm(archive.path, { force: true })
-  const { from, kept } = taken
-  if (kept !== undefined) return { program, from, sha256: archive.sha256, kept: kept.then(remove) }
+  const { kept, ...origin } = taken
+  const { sha256 } = archive
+  if (kept !== undefined) return { program, ...origin, sha256, kept: kept.then(remove) }
   await remove()
-  return { program, from, sha256: archive.sha256 }
+  return { program, ...origin, sha256 }
 }
 
 /** What the archive must be. Nothing is fetched or read for a release that must not be taken. */
@@ -82,7 +88,8 @@ function expected({ release, system, directory, archives }: ReleaseRequest): Arc
   return { name, sha256, path: join(directory, 'archive') }
 }
 
-async function fromUser(archive: Archive, { release, archives }: ReleaseRequest): Promise<Taken> {
+async function fromUser(archive: Archive, request: ReleaseRequest, edges: ScannerEdges): Promise<Taken> {
+  const { release, archives } = request
   const named = plainLine(release.archive)
   const sha256 = await takeCopy(release.archive, archive.path)
   if (sha256 === undefined) {
@@ -91,7 +98,7 @@ async function fromUser(archive: Archive, { release, archives }: ReleaseRequest)
   if (sha256 !== archive.sha256) {
     throw otherContent(`checking ${named}, which \`trivy-archive\` names`, sha256, { archive, archives })
   }
-  return { from: 'trivy-archive' }
+  return signed({ archive, from: 'trivy-archive', bundle: await readBundle(release.archive) }, request, edges)
 }
 
 async function fromElsewhere(archive: Archive, request: ReleaseRequest, edges: ScannerEdges): Promise<Taken> {
@@ -112,9 +119,20 @@ async function fromMaker(archive: Archive, request: ReleaseRequest, edges: Scann
     const known = { archive, archives: request.archives }
     throw otherContent(`checking ${archive.name}, which came from ${from}`, sha256, known)
   }
-  if (!request.useCache || !request.mayKeep) return { from }
+  const bundle = await fetchBundle(urlOf(archive, request), `${archive.path}.sigstore.json`, request, edges)
+  const taken = await signed({ archive, from, bundle }, request, edges)
+  if (!request.useCache || !request.mayKeep) return taken
   const signal = AbortSignal.any([edges.clock.signal, AbortSignal.timeout(KEEP_MS)])
-  return { from, kept: edges.stores.cache.save({ key: cacheKey(archive, request), path: archive.path, signal }) }
+  return { ...taken, kept: edges.stores.cache.save({ key: cacheKey(archive, request), path: archive.path, signal }) }
+}
+
+type Found = { readonly archive: Archive; readonly from: string; readonly bundle: FoundBundle }
+
+async function signed({ archive, from, bundle }: Found, request: ReleaseRequest, edges: ScannerEdges): Promise<Taken> {
+  const { release, archives, keys } = request
+  const isListed = describeArchive(archive.sha256, archives) !== undefined
+  const by = await signedBy({ ...archive, from, version: release.version, isListed, keys }, bundle, edges.reporter)
+  return by === undefined ? { from } : { from, signedBy: by }
 }
 
 /**
@@ -162,7 +180,7 @@ async function fromToolCache(
 
 async function fetch(archive: Archive, request: ReleaseRequest, edges: ScannerEdges): Promise<Downloaded> {
   const { version } = request.release
-  const url = new URL(`${RELEASES}/v${version}/${archive.name}`)
+  const url = urlOf(archive, request)
   const deadline = AbortSignal.timeout(request.fetchMs ?? FETCH_MS)
   const signal = AbortSignal.any([request.signal, deadline])
   edges.reporter.info(`Fetching Trivy ${version} from ${url.host}`)
@@ -176,6 +194,10 @@ async function fetch(archive: Archive, request: ReleaseRequest, edges: ScannerEd
     if (error.code === 'TLS_FAILED') throw error
     throw noScanner(`fetching Trivy ${version}: ${isLate ? 'it took too long' : error.message}`, error)
   }
+}
+
+function urlOf({ name }: Archive, { release }: ReleaseRequest): URL {
+  return new URL(`${RELEASES}/v${release.version}/${name}`)
 }
 
 type Known = { readonly archive: Archive; readonly archives: Archives | undefined }

@@ -47,6 +47,7 @@ export function scanReport(scan: Scan | 'off', verdict: Verdict): ScanReport {
     scanner: `trivy ${scanner.version}`,
     scannerFrom: scanner.from,
     scannerSha256: scanner.sha256,
+    ...(scanner.signedBy === undefined ? {} : { scannerSigned: scanner.signedBy }),
     scope: scopeOf(scan),
   }
 }

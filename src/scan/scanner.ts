@@ -23,6 +23,8 @@ export type Scanner = {
   readonly sha256: string
   /** ends when what was fetched is kept for later runs, or is not; without it nothing is being kept */
   readonly kept?: Promise<unknown>
+  /** who signed the release, as its certificate names him; there when that was verified now */
+  readonly signedBy?: string
 }
 
 export type ScannerRequest = Omit<ReleaseRequest, 'release' | 'directory'> & { readonly trivy: Trivy }
