@@ -49,8 +49,12 @@ export type World = { readonly edges: Edges; close(): Promise<void> }
 const LAST_REQUESTS_MS = 5000
 /** Look-ups run wider than transfers; this bounds the sockets of both together. */
 const LOOK_UP_SOCKETS = 16
+/** The longest time for which nobody looks whether a sleep is still wanted. */
+const NAP_MS = 500
 
-export async function openWorld(materials: Materials): Promise<World> {
+export async function openWorld(given: Materials): Promise<World> {
+  const over = new AbortController()
+  const materials = { ...given, clock: wakingAt(over.signal, given.clock) }
   const { reporter, clock, exec, scratch, signal, parallel } = materials
   const proxy = readProxySettings(materials.variables)
   const settings = await knownSettings(materials)
@@ -100,7 +104,26 @@ export async function openWorld(materials: Materials): Promise<World> {
       return environment
     },
   }
-  return { edges, close: wire.close }
+  async function close(): Promise<void> {
+    over.abort()
+    await wire.close()
+  }
+  return { edges, close }
+}
+
+/**
+ * A clock whose sleepers are woken when the world is closed. Who was asked for something and said “later” may still be
+ * slept for when nobody wants it any more, and that would hold up the end of the process.
+ */
+function wakingAt(over: AbortSignal, clock: Clock): Clock {
+  async function sleep(milliseconds: number): Promise<void> {
+    let left = milliseconds
+    do {
+      await clock.sleep(Math.min(left, NAP_MS))
+      left -= NAP_MS
+    } while (left > 0 && !over.aborted)
+  }
+  return { ...clock, sleep }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { FALSE_TOKEN } from '../scan/samples.ts'
+import { startCacheServer } from '../support/cache-server.ts'
 import type { Effect } from '../support/registry/effect.ts'
 import type { InProcessRegistry, RegistryOptions } from '../support/registry/server.ts'
 import { writeFiles } from '../support/runner/files.ts'
@@ -205,6 +206,17 @@ describe('the database', () => {
     expect(one.writes()).toEqual([])
   })
 
+  test('that nobody waits for any more does not hold up the end', async () => {
+    const headers = { 'retry-after': '50' }
+    const busy = await repository({
+      faults: [{ step: 'manifest-head', effect: { kind: 'status', status: 429, headers } }],
+    })
+    const version = 'setTimeout(() => process.exit(1), 1500)'
+    const { end } = await scanned({ version }, { ...named(busy), retries: '3' })
+    expectRed(end, 'SCAN_BROKEN')
+    expect(busy.requests).toHaveLength(1)
+  }, 30_000)
+
   test('is a warning when it was to be renewed, and closes the gate when it is older than `db-max-age`', async () => {
     const old = await repository({}, 30)
     const { end } = await scanned({}, named(old))
@@ -215,6 +227,32 @@ describe('the database', () => {
     const { end: closed, both } = await scanned({}, { ...named(old), 'db-max-age': '24h' })
     expect(expectRed(closed, 'SCAN_DATABASE')).toContain('it is 30 h old, and `db-max-age` allows 24 h')
     for (const one of both) expect(one.writes()).toEqual([])
+  })
+
+  test('is kept for the next run, which asks no repository for it and says where it has it from', async () => {
+    const source = await repository()
+    const cache = await startCacheServer({ version: 'v2' })
+    const on = await runner()
+    const one = await registry()
+    await layout(on)
+    await fakeTrivy(on)
+    const inputs = { ...TRIVY, ...named(source), images: `${one.host}/acme/api`, layout: 'layout' }
+    const [first, second] = ['1.2.3', '1.2.4'].map((version) => ({
+      inputs: { ...inputs, version },
+      env: cache.variables,
+    }))
+    if (first === undefined || second === undefined) throw new Error('there are two runs')
+    expectGreen(await on.step(first))
+    expect([...cache.entries.keys()]).toEqual([
+      expect.stringMatching(/^lading-trivy-db-2-[0-9a-f]{8}-\d{8}T\d{6}Z-[0-9a-f]{64}$/),
+    ])
+    source.reset()
+
+    const end = await on.step(second)
+    expectGreen(end)
+    expect(end.main.report?.scan.database?.source).toBe(`${source.host}/trivy-db:2 (Actions cache)`)
+    expect(source.requests).toEqual([])
+    expect(cache.entries.size).toBe(1)
   })
 
   test('is not fetched when nothing is looked for that needs it', async () => {
