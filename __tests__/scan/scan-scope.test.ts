@@ -13,6 +13,7 @@ const ROOM = {
   images: '/t/images',
   blobs: '/t/blobs',
   cache: '/t/cache',
+  shared: '/t/shared',
   exceptions: '/t/exceptions.yaml',
   settings: '/t/settings.yaml',
   known: '/t/known',
@@ -22,7 +23,7 @@ const ROOM = {
 
 function argumentsOf(scope: Partial<Scope>): readonly string[] {
   const gate = { ...GATE, scope: { ...SCOPE, ...scope } }
-  return scanCommand('t', gate, { input: 'i', output: 'o' }, ROOM).args
+  return scanCommand('t', gate, { input: 'i', output: 'o', layers: 'forgotten' }, ROOM).args
 }
 
 describe('the command', () => {

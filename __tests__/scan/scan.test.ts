@@ -2,8 +2,9 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { LadingError } from '../../src/error.ts'
+import type { Gate } from '../../src/plan/request.ts'
 import { type ScanRequest, scanImage } from '../../src/scan/scan.ts'
-import { type SampleLayout, writeSampleLayout } from '../support/sample-layout.ts'
+import { type SampleLayout, type SamplePlatform, writeSampleLayout } from '../support/sample-layout.ts'
 import { preparedDatabase } from './databases.ts'
 import { sample } from './samples.ts'
 import { answers, type FakeTrivy, failure, fakeTrivy, GATE, scannerIn, temporary, type World, world } from './world.ts'
@@ -79,10 +80,53 @@ describe('scanImage', () => {
 
   test('scans with the database that was prepared, and leaves it where it is', async () => {
     const directory = await temporary()
-    await writeFile(join(directory, 'trivy.db'), 'advisories')
-    const scan = `if (!fs.existsSync(option('--cache-dir') + '/trivy.db')) process.exit(1); ${answers([], 0)}`
+    await mkdir(join(directory, 'db'))
+    await writeFile(join(directory, 'db', 'trivy.db'), 'advisories')
+    const scan = `if (!fs.existsSync(option('--cache-dir') + '/db/trivy.db')) process.exit(1); ${answers([], 0)}`
     await (await scanWith({ scan }, { database: await preparedDatabase({ directory }) })).scan
-    expect(await readdir(directory)).toEqual(['trivy.db'])
+    expect(await readdir(join(directory, 'db'))).toEqual(['trivy.db'])
+  })
+
+  describe('keeps what it learns of layers', () => {
+    const shared = { files: { a: 'what both of them have' } }
+    const image = (platform: string, own: string) => ({ platform, layers: [shared, { files: { own } }] })
+    const backends = async (platforms: readonly SamplePlatform[], gate: Gate = GATE) => {
+      const layout = await writeSampleLayout(await temporary(), { platforms })
+      const directory = join(await temporary(), 'cache')
+      const database = await preparedDatabase({ directory })
+      const request = { layoutDirectory: layout.directory, platforms: layout.platforms, gate, database }
+      const keep = `fs.writeFileSync(option('--cache-dir') + '/learned', '')`
+      const { scan, edges } = await scanWith({ scan: `${keep}; ${answers([], 0)}` }, request)
+      await scan
+      const scans = edges.commands.filter(({ args }) => args.includes('--input'))
+      return {
+        backends: scans.map(({ args }) => args[args.indexOf('--cache-backend') + 1]),
+        cache: (await readdir(directory).catch(() => [])).sort(),
+        left: await readdir(edges.scratch.directory),
+      }
+    }
+
+    test('where platforms have one in common, and never beyond the scan', async () => {
+      const seen = await backends([image('linux/amd64', 'x'), image('linux/arm64', 'y')])
+      expect(seen).toEqual({ backends: ['fs', 'fs'], cache: ['db', 'java-db'], left: [] })
+    })
+
+    test('not where they have none in common', async () => {
+      const other = { platform: 'linux/arm64', layers: [{ files: { own: 'z' } }] }
+      expect((await backends([image('linux/amd64', 'x'), other])).backends).toEqual(['memory', 'memory'])
+    })
+
+    test('not for one platform, even if it has a layer twice', async () => {
+      const twice = { platform: 'linux/amd64', layers: [shared, shared] }
+      expect((await backends([twice])).backends).toEqual(['memory'])
+    })
+
+    test('not where the history is searched for packages, which goes by the system that was just seen', async () => {
+      const settings = { file: 'trivy.yaml', values: { 'image.removed-pkgs': true } }
+      const gate = { ...GATE, scope: { ...GATE.scope, settings } }
+      const both = [image('linux/amd64', 'x'), image('linux/arm64', 'y')]
+      expect((await backends(both, gate)).backends).toEqual(['memory', 'memory'])
+    })
   })
 
   test('says that a system gets no updates any more', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { scanCommand, versionCommand } from '../../src/scan/trivy.ts'
+import { type ScanTarget, scanCommand, versionCommand } from '../../src/scan/trivy.ts'
 import type { Workroom } from '../../src/scan/workroom.ts'
 import { GATE } from './world.ts'
 
@@ -8,13 +8,14 @@ const ROOM: Workroom = {
   images: '/t/scan-1/images',
   blobs: '/t/scan-1/blobs',
   cache: '/t/scan-1/cache',
+  shared: '/t/scan-1/shared',
   exceptions: '/t/scan-1/exceptions.yaml',
   settings: '/t/scan-1/settings.yaml',
   known: '/t/scan-1/known',
   env: { HOME: '/t/scan-1/home', TMPDIR: '/t/scan-1/tmp' },
   paths: [],
 }
-const TARGET = { input: 'linux-arm64', output: 'linux-arm64.json' }
+const TARGET: ScanTarget = { input: 'linux-arm64', output: 'linux-arm64.json', layers: 'forgotten' }
 
 test('the scan is a command without a secret, in an empty folder, with nothing of our environment', () => {
   expect(scanCommand('/bin/trivy', { ...GATE, severities: ['MEDIUM', 'HIGH'] }, TARGET, ROOM)).toEqual({
@@ -33,13 +34,19 @@ test('the scan is a command without a secret, in an empty folder, with nothing o
       ],
       ...['--severity', 'MEDIUM,HIGH', '--scanners', 'vuln,secret'],
       ...['--ignorefile', '../exceptions.yaml', '--show-suppressed'],
-      ...['--cache-backend', 'memory', '--skip-db-update', '--skip-java-db-update'],
+      ...['--cache-backend', 'memory', '--cache-dir', '../cache', '--skip-db-update', '--skip-java-db-update'],
       ...['--timeout', '120s', '--list-all-pkgs=false', '--disable-telemetry', '--skip-version-check', '--no-progress'],
-      ...['--cache-dir', '../cache'],
     ],
     env: { HOME: '/t/scan-1/home', TMPDIR: '/t/scan-1/tmp' },
     directory: '/t/scan-1/images',
   })
+})
+
+test('what is learned of layers is kept in a folder of the room alone, wherever the database is', () => {
+  const room = { ...ROOM, cache: '/var/trivy' }
+  const { args } = scanCommand('t', GATE, { ...TARGET, layers: 'kept' }, room)
+  expect(args.join(' ')).toContain('--cache-backend fs --cache-dir ../shared ')
+  expect(args.filter((arg) => arg === '--cache-dir')).toHaveLength(1)
 })
 
 test('the scan is the same whether unfixed findings count or not: they stay listed', () => {

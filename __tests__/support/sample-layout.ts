@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import type { Descriptor } from '../../src/image/descriptor.ts'
 import { type Digest, digestOf, hexOf } from '../../src/image/digest.ts'
 import { MEDIA_TYPE } from '../../src/image/media-type.ts'
@@ -33,7 +33,7 @@ export type SampleLayer = {
   readonly files: Readonly<Record<string, string | Uint8Array>>
   /** paths of lower layers that this one takes away */
   readonly deleted?: readonly string[]
-  readonly compression?: 'gzip' | 'none'
+  readonly compression?: 'gzip' | 'zstd' | 'none'
 }
 
 /** What was written, with all that a test may want to point at. */
@@ -94,6 +94,9 @@ async function writeImage(
 
 function writeLayer(directory: string, tar: Buffer, compression: SampleLayer['compression']): Promise<Descriptor> {
   if (compression === 'none') return writeBlob(directory, 'application/vnd.oci.image.layer.v1.tar', tar)
+  if (compression === 'zstd') {
+    return writeBlob(directory, 'application/vnd.oci.image.layer.v1.tar+zstd', zstdCompressSync(tar))
+  }
   return writeBlob(directory, 'application/vnd.oci.image.layer.v1.tar+gzip', gzipSync(tar))
 }
 

@@ -14,8 +14,8 @@ import { writePlatformLayout } from './platform-layout.ts'
 import { writeSbom } from './sbom.ts'
 import type { Scanner } from './scanner.ts'
 import { settingsFile } from './settings.ts'
-import { EXIT, scanCommand, WANTS_JAVA } from './trivy.ts'
-import { closeWorkroom, openWorkroom, type Workroom } from './workroom.ts'
+import { EXIT, type ScanTarget, scanCommand, WANTS_JAVA } from './trivy.ts'
+import { closeWorkroom, openWorkroom, shareLayers, type Workroom } from './workroom.ts'
 
 /** What is to be scanned, and how. */
 export type ScanRequest = {
@@ -72,7 +72,9 @@ export async function scanImage(request: ScanRequest, edges: ScanEdges): Promise
   const room = await openWorkroom(edges.scratch, request.database?.directory)
   try {
     const expired = await putExceptions(gate.scope, room, edges)
-    const run = { request, edges, room, program: scanner.program, timeoutMs: gate.timeoutMs }
+    const layers = canShare(request) ? 'kept' : 'forgotten'
+    if (layers === 'kept') await shareLayers(room)
+    const run = { request, edges, room, layers, program: scanner.program, timeoutMs: gate.timeoutMs } as const
     const platforms: PlatformScan[] = []
     for (const platform of asked) platforms.push(await scanPlatform(platform, run))
     const { severities, ignoreUnfixed, scope } = gate
@@ -84,6 +86,17 @@ export async function scanImage(request: ScanRequest, edges: ScanEdges): Promise
       edges.reporter.debug(`the scanner's folder stays: ${String(error)}`),
     )
   }
+}
+
+/**
+ * Whether a layer that several platforms have is analysed once: it saves most of the time where there is one, and costs a
+ * file where there is none. Not with `removed-pkgs`: Trivy looks at the history for packages only where it has just seen
+ * the system in a layer (its pkg/fanal/artifact/image/image.go, inspectConfig).
+ */
+function canShare({ platforms, gate }: ScanRequest): boolean {
+  const digests = platforms.flatMap(({ layers }) => [...new Set(layers.map(({ digest }) => digest))])
+  const looksForRemoved = (gate.scope.settings?.values['image.removed-pkgs'] ?? false) !== false
+  return new Set(digests).size < digests.length && !looksForRemoved
 }
 
 /** Lays the exceptions that hold where the scanner finds them, says which do not, and returns those. */
@@ -99,6 +112,7 @@ type Run = {
   readonly request: ScanRequest
   readonly edges: ScanEdges
   readonly room: Workroom
+  readonly layers: ScanTarget['layers']
   readonly program: string
   readonly timeoutMs: number
 }
@@ -116,7 +130,7 @@ async function scanPlatform(platform: ScanPlatform, run: Run): Promise<PlatformS
     blobs,
   })
   const output = `${input}.json`
-  const command = scanCommand(run.program, gate, { input, output }, room)
+  const command = scanCommand(run.program, gate, { input, output, layers: run.layers }, room)
   const onLine = (line: string): void => edges.reporter.debug(plainLine(line))
   const ended = await start({ ...command, timeoutMs: run.timeoutMs, onLine }, name, run)
   const report = await answerOf(ended, join(room.directory, output), name, withLayout(run))

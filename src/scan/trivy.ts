@@ -13,7 +13,12 @@ export const EXIT = { clean: 0, findings: 10 } as const
 export const WANTS_JAVA = /'--skip-java-db-update' cannot be specified on the first run/
 
 /** One layout to scan: folder names below the room's working directory. */
-export type ScanTarget = { readonly input: string; readonly output: string }
+export type ScanTarget = {
+  readonly input: string
+  readonly output: string
+  /** whether what is learned of a layer is kept for the other platforms of this scan */
+  readonly layers: 'kept' | 'forgotten'
+}
 
 /** The command that scans one platform's layout. Paths are relative: Trivy repeats them in its report. */
 export function scanCommand(program: string, gate: Gate, target: ScanTarget, room: Workroom): Command {
@@ -27,16 +32,25 @@ export function scanCommand(program: string, gate: Gate, target: ScanTarget, roo
     ...['--severity', gate.severities.join(',')],
     ...['--scanners', Object.keys(gate.scope.scanners).join(',')],
     ...scopeArguments(gate.scope, room),
-    // A layer cache that platforms share can hide secrets: its key ignores which layers were skipped as a base image's.
-    ...['--cache-backend', 'memory'],
+    ...cacheArguments(target, room),
     // What it reads lies in its cache folder; it fetches nothing by itself.
     ...['--skip-db-update', '--skip-java-db-update'],
     // Ours comes first, and ends what this one does not cover.
     ...['--timeout', `${Math.ceil(gate.timeoutMs / 1000) + 60}s`],
     `--list-all-pkgs=${gate.sbom !== undefined}`,
-    ...quietly(room),
+    ...QUIETLY,
   ]
   return { program, args, env: room.env, directory: room.images }
+}
+
+/**
+ * A cache of layers is as good as its keys, and those are diff IDs with Trivy's options (its pkg/cache/key.go): safe among
+ * layouts of one scan, where each layer is named after its blob and none counts as a base image's, and nowhere else.
+ */
+function cacheArguments({ layers }: ScanTarget, room: Workroom): readonly string[] {
+  return layers === 'kept'
+    ? ['--cache-backend', 'fs', '--cache-dir', relative(room.images, room.shared)]
+    : ['--cache-backend', 'memory', '--cache-dir', cacheArgument(room)]
 }
 
 /** What to leave out. One argument each with `=`: a glob may begin with a dash. */
@@ -87,8 +101,10 @@ export function versionCommand(program: string, room: Workroom): Command {
 }
 
 /** Both of the first two, or Trivy asks its maker's server at each start. */
+const QUIETLY = ['--disable-telemetry', '--skip-version-check', '--no-progress'] as const
+
 function quietly(room: Workroom): readonly string[] {
-  return ['--disable-telemetry', '--skip-version-check', '--no-progress', '--cache-dir', cacheArgument(room)]
+  return [...QUIETLY, '--cache-dir', cacheArgument(room)]
 }
 
 function cacheArgument(room: Workroom): string {

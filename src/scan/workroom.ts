@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Scratch, Variables } from '../edges.ts'
 
@@ -15,6 +15,8 @@ export type Workroom = {
   readonly blobs: string
   /** where the scanner keeps its database */
   readonly cache: string
+  /** where it keeps what it learned of layers, when it does; the databases are there too, by links */
+  readonly shared: string
   /** the file with the exceptions that hold, and that with the settings: written by us, and not where the scanner looks by itself */
   readonly exceptions: string
   readonly settings: string
@@ -40,12 +42,26 @@ export async function openWorkroom(scratch: Scratch, cacheDirectory?: string): P
     images: within('images'),
     blobs: within('blobs'),
     cache,
+    shared: within('shared'),
     exceptions: within('exceptions.yaml'),
     settings: within('settings.yaml'),
     known: within('known'),
     // Without HOME the scanner asks the system for the home folder, and finds logins and modules there.
     env: { HOME: within('home'), TMPDIR: within('tmp') },
     paths: [directory, made, scratch.directory, cache],
+  }
+}
+
+/**
+ * Makes the folder in which the scanner keeps what it learned of layers. It goes with the room, whatever becomes of the
+ * databases: the next scan may have other options, and there are pieces of the image in it.
+ */
+export async function shareLayers(room: Workroom): Promise<void> {
+  await mkdir(room.shared, { mode: 0o700 })
+  for (const database of ['db', 'java-db']) {
+    // The scanner makes it where it is missing, but not behind a link.
+    await mkdir(join(room.cache, database), { recursive: true, mode: 0o700 })
+    await symlink(join(room.cache, database), join(room.shared, database), 'junction')
   }
 }
 
