@@ -9,6 +9,7 @@ import { splitByBase } from '../../src/modes/base-origin.ts'
 import { SEVERITIES } from '../../src/plan/request.ts'
 import type { Finding } from '../../src/scan/findings.ts'
 import { scanImage } from '../../src/scan/scan.ts'
+import { databaseFor } from '../scan/databases.ts'
 import { alpine, FALSE_TOKEN } from '../scan/samples.ts'
 import { GATE, temporary, world } from '../scan/world.ts'
 import { openClient } from '../support/client.ts'
@@ -60,7 +61,8 @@ describe.skipIf(!ready)('findings by the real Trivy', () => {
     const edges = await world()
     const gate = { ...GATE, severities: SEVERITIES, databases: [database.repository] }
     const scanner = { program, version: '0.74.0', from: 'trivy-path', sha256: '' }
-    const scan = await scanImage({ layoutDirectory: directory, platforms, gate, scanner }, edges)
+    const prepared = await databaseFor(gate, scanner, edges)
+    const scan = await scanImage({ layoutDirectory: directory, platforms, gate, scanner, database: prepared }, edges)
 
     const source = checkedOnTheWay(await openLayout(directory))
     const client = openClient()
