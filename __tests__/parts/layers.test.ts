@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { need, requirePart, trivyDatabase } from '../../scripts/part/index.ts'
 import { type Digest, digestOf } from '../../src/image/digest.ts'
 import { MEDIA_TYPE } from '../../src/image/media-type.ts'
-import { SCANNERS, type ScannerName, SEVERITIES } from '../../src/plan/request.ts'
+import { type Gate, SCANNERS, type ScannerName, SEVERITIES } from '../../src/plan/request.ts'
 import { type PlatformScan, parseFindings } from '../../src/scan/findings.ts'
 import { type ScanPlatform, scanImage } from '../../src/scan/scan.ts'
 import { databaseFor } from '../scan/databases.ts'
@@ -125,10 +125,12 @@ describe.skipIf(!ready)('the real Trivy sees every layer', () => {
   async function scanOf(platforms: readonly SamplePlatform[], scanners: readonly ScannerName[]) {
     const layout = await writeSampleLayout(await temporary(), { platforms })
     const scope = { ...SCOPE, scanners: Object.fromEntries(scanners.map((name) => [name, 'gate'])) }
-    const gate = { ...GATE, severities: SEVERITIES, scope, databases: [database.repository] }
+    const gate: Gate = { ...GATE, severities: SEVERITIES, scope, databases: [database.repository] }
     const scanner = { program, version: '0.74.0', from: 'trivy-path', sha256: '' }
+    const edges = await world()
     const request = { layoutDirectory: layout.directory, platforms: layout.platforms, gate, scanner }
-    return (await scanImage(request, await world())).platforms
+    const needed = gate.scope.scanners.vuln === undefined ? {} : { database: await databaseFor(gate, scanner, edges) }
+    return (await scanImage({ ...request, ...needed }, edges)).platforms
   }
 })
 
