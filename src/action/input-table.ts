@@ -183,7 +183,7 @@ const ROWS = {
   'trivy-archive': {
     tier: 'scan',
     description:
-      'The release archive of trivy-version as a file, for runners without a way to GitHub; its hash is checked',
+      'The release archive of trivy-version as a file, for runners without a way to GitHub; hash and .sigstore.json are checked',
   },
   'db-repository': {
     tier: 'scan',
