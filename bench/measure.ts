@@ -23,17 +23,33 @@ export type Used = {
 }
 
 /** Runs all commands of a push and adds up what they cost. Throws when one of them fails. */
-export async function measurePush(peer: Peer, push: Push): Promise<Used> {
-  const folder = await mkdtemp(join(tmpdir(), 'push-'))
+export function measurePush(peer: Peer, push: Push): Promise<Used> {
+  const env = peer.env?.(push)
+  return measure({
+    commands: peer.commands(push),
+    ...(env === undefined ? {} : { env }),
+    ...(peer.atOnce === undefined ? {} : { atOnce: peer.atOnce }),
+  })
+}
+
+/** Commands of which each starts when the one before it has ended, unless they are started at once. */
+export type Work = {
+  readonly commands: readonly Command[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly atOnce?: boolean
+}
+
+/** Runs commands in an empty folder, which is their home too, and adds up what they cost. Throws when one of them fails. */
+export async function measure({ commands, env: own, atOnce }: Work): Promise<Used> {
+  const folder = await mkdtemp(join(tmpdir(), 'measure-'))
   try {
     // A home of its own: what a program remembers from an earlier run would be an advantage that a job does not have.
-    const env = { PATH: process.env['PATH'] ?? '', HOME: folder, RUNNER_TEMP: folder, ...peer.env?.(push) }
+    const env = { PATH: process.env['PATH'] ?? '', HOME: folder, RUNNER_TEMP: folder, ...own }
     const time = await onPath('time')
-    const commands = peer.commands(push)
     const reports = commands.map((_, index) => join(folder, `time-${index}`))
     const start = (index: number) => run(timed(time, reports[index] ?? '', commands[index] ?? []), env, folder)
     const begin = performance.now()
-    if (peer.atOnce === true) await Promise.all(commands.keys().map(start))
+    if (atOnce === true) await Promise.all(commands.keys().map(start))
     else for (const index of commands.keys()) await start(index)
     return { seconds: (performance.now() - begin) / 1000, ...(time === undefined ? {} : await sumOf(reports)) }
   } finally {

@@ -4,9 +4,10 @@ import type { SampleLayer, SamplePlatform } from '../__tests__/support/sample-la
 
 const ARCHITECTURES = ['amd64', 'arm64', 'ppc64le', 's390x'] as const
 const MEGABYTE = 1_000_000
-const TEXT_SIZE = 128 * 1024
+const TEXT_SIZE = 125_000
 /** Text and numbers as in sources. Below `usr/lib` Trivy would not search them for secrets (its builtin-allow-rules.go). */
-const WORDS = 'const value = await read(path, { encoding, limit: 4096 }) // the answer of 127 hosts in 31 days'.split(' ')
+const WORDS = 'const value await read(path, { encoding, limit: 4096 }) // the answer of 127 hosts in 31 days'
+const LINES = Array.from({ length: 256 }, (_, from) => line(WORDS.split(' '), from))
 
 /**
  * Images for one to four architectures: 60 MB of an application's files in a layer that they share, and 10 MB in a
@@ -31,8 +32,12 @@ function files(name: string, size: number): Record<string, string | Uint8Array> 
 }
 
 function text(seed: string): string {
-  const bytes = noise(seed, TEXT_SIZE / 6)
-  return Array.from(bytes, (byte, at) => `${WORDS[byte % WORDS.length]}${at % 12 === 11 ? '\n' : ' '}`).join('')
+  const lines = Array.from(noise(seed, TEXT_SIZE / 32), (byte, at) => `${LINES[byte]} ${at * byte}`)
+  return lines.join('\n').slice(0, TEXT_SIZE)
+}
+
+function line(words: readonly string[], from: number): string {
+  return words.map((_, at) => words[(from * (at + 1)) % words.length]).join(' ')
 }
 
 /** Bytes without an order, the same for the same seed. */
