@@ -112,7 +112,7 @@ function complete({ form, environment, place }: Completing, name: RegistryName, 
 }
 
 // GitHub hands no secrets to pull requests of forks and to Dependabot; their runs build and scan all the same.
-function secretsWithheld(environment: Environment): boolean {
+export function secretsWithheld(environment: Pick<Environment, 'actor' | 'pullRequest'>): boolean {
   return environment.pullRequest?.fromFork === true || environment.actor === 'dependabot[bot]'
 }
 

@@ -8,7 +8,7 @@ import type { YamlValue } from './yaml-list.ts'
 const LARGEST_FILE = 1024 * 1024
 
 /** What stands in a PEM file, by the key of `registry-config` that names it. */
-const KINDS = {
+export const PEM_KINDS = {
   ca: { pattern: /-----BEGIN (?:TRUSTED )?CERTIFICATE-----/, name: 'certificate' },
   'client-cert': { pattern: /-----BEGIN CERTIFICATE-----/, name: 'certificate' },
   'client-key': { pattern: /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/, name: 'private key' },
@@ -16,16 +16,16 @@ const KINDS = {
 
 /** Reads values that are PEM text or a path to it. Messages show a path and never what may be a key. */
 export function pemReader(form: Form, input: InputName, workspace: string) {
-  return async (key: keyof typeof KINDS, value: YamlValue | undefined): Promise<string | undefined> => {
+  return async (key: keyof typeof PEM_KINDS, value: YamlValue | undefined): Promise<string | undefined> => {
     if (value === undefined) return undefined
-    if (KINDS[key].pattern.test(value.text)) return value.text
-    const { text, why } = await readNamed(value.text, workspace, KINDS[key])
+    if (PEM_KINDS[key].pattern.test(value.text)) return value.text
+    const { text, why } = await readNamed(value.text, workspace, PEM_KINDS[key])
     if (why !== undefined) form.mistakes.push({ input, line: value.line, text: `${key}: ${why}` })
     return text
   }
 }
 
-type Kind = (typeof KINDS)[keyof typeof KINDS]
+type Kind = (typeof PEM_KINDS)[keyof typeof PEM_KINDS]
 type Found = { readonly text?: string; readonly why?: string }
 
 async function readNamed(path: string, workspace: string, { pattern, name }: Kind): Promise<Found> {

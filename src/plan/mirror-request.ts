@@ -1,3 +1,4 @@
+import { MEDIA_TYPE } from '../image/media-type.ts'
 import type { Platform } from '../image/platform.ts'
 import type { Reference, Repository, TagReference } from '../image/reference.ts'
 import type { NameTemplate } from '../tags/name-template.ts'
@@ -24,7 +25,12 @@ export type MirrorRequest = {
 }
 
 /** One thing that is mirrored. All of it but the names is the same for its three kinds. */
-export type MirrorEntry = MirrorNames & MirrorWishes & { readonly origin: Origin }
+export type MirrorEntry = MirrorNames &
+  MirrorWishes & {
+    readonly origin: Origin
+    /** what templates know of the entry, as it was written (`.Sync.Source` is `Sync.Source`) */
+    readonly fields: Readonly<Record<string, string>>
+  }
 
 /** Where an entry was written. */
 export type Origin = {
@@ -68,8 +74,8 @@ export type MirrorWishes = {
   readonly allParts: boolean
   /** layers that lie outside of the registry too (`includeExternal`) */
   readonly externalLayers: boolean
-  /** the name that the old image is kept under before it is overwritten; `expandName` makes it of the target */
-  readonly backup?: Backup
+  /** names a tag of the target's repository, or a whole reference, that keeps the old image before it is overwritten */
+  readonly backup?: NameTemplate
   /** what to do about a target that shows another digest */
   readonly existing: 'follow' | 'add' | 'fail'
   /** take a digest only when it is this old; zero: at once */
@@ -80,7 +86,7 @@ export type MirrorWishes = {
   readonly prune: 'no' | 'plan' | 'yes'
   /** nothing to copy is no failure */
   readonly allowEmpty: boolean
-  /** pulls that are left to others at the source (`ratelimit`) */
+  /** pulls to leave at the source, and how long regsync waits before it asks again (`ratelimit`) */
   readonly rateLimit: { readonly min: number; readonly retryMs: number }
 }
 
@@ -113,14 +119,33 @@ export type ReferrerFilter = {
   readonly annotations: Readonly<Record<string, string>>
 }
 
-/** `template` names a tag of the target's repository, or a whole reference where it holds a `:` or a `/`. */
-export type Backup = { readonly template: NameTemplate; readonly sync: SyncFields }
-
-/** What a template knows of its entry, as the entry has it (`.Sync.Source` and its kin). */
-export type SyncFields = Readonly<Record<string, string>>
-
 export type MinAge = {
   readonly milliseconds: number
   /** source references that need not wait, by globs over `registry/path:tag` */
   readonly except: readonly TagPattern[]
+}
+
+const RETRY_MS = 5 * 60_000
+
+/** What an entry wants that says nothing else. */
+export const USUAL_WISHES: MirrorWishes = {
+  platforms: { kind: 'all' },
+  mediaTypes: Object.values(MEDIA_TYPE),
+  referrers: { carry: 'copied', filters: [] },
+  digestTags: 'copied',
+  allParts: false,
+  externalLayers: false,
+  existing: 'follow',
+  minAge: { milliseconds: 0, except: [] },
+  scan: 'off',
+  prune: 'no',
+  allowEmpty: false,
+  rateLimit: { min: 0, retryMs: RETRY_MS },
+}
+
+/** The same for an entry of a file of regsync's, where nothing is carried along that nobody asked for. */
+export const REGSYNC_WISHES: MirrorWishes = {
+  ...USUAL_WISHES,
+  referrers: { carry: 'no', filters: [] },
+  digestTags: 'no',
 }

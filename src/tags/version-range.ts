@@ -35,6 +35,13 @@ export function parseRange(text: string): VersionRange | undefined {
   return words.length > 0 && bounds.every((some) => some !== undefined) ? bounds.flat() : undefined
 }
 
+/** What a range does that it does not look like: below a release lie its own pre-releases. */
+export function rangeSurprise(text: string): string | undefined {
+  const [, release] = /(?:^|\s)<(v?\d+(?:\.\d+)*)(?=\s|$)/.exec(text) ?? []
+  if (release === undefined) return undefined
+  return `takes ${release}-rc.1 and ${release}-alpine too, which count as lower than ${release}; <${release}-0 does not`
+}
+
 export function isInRange(range: VersionRange, version: LooseVersion): boolean {
   return range.every(({ operator, version: bound }) => {
     const order = compareLoosely(version, bound)
