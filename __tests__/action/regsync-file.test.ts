@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Mistake } from '../../src/action/form.ts'
+import { masksOfFile } from '../../src/action/masks.ts'
 import { type MirrorFile, readMirrorFile } from '../../src/action/regsync-file.ts'
 import type { MirrorWishes } from '../../src/plan/mirror-request.ts'
 import { backupOf } from '../../src/tags/backup-name.ts'
@@ -138,7 +139,7 @@ describe('every key', () => {
         allParts: false,
         externalLayers: true,
         existing: 'follow',
-        minAge: { milliseconds: 172_800_000, except: [] },
+        minAge: { milliseconds: 0, except: [] },
         scan: 'off',
         prune: 'no',
         allowEmpty: false,
@@ -150,12 +151,11 @@ describe('every key', () => {
         tags: {
           sets: [
             { ranges: [], allow: [{ text: 'edge', reading: 'go' }], deny: [] },
-            { ranges: ['^4.1'], allow: [], deny: [], newest: 1 },
+            { ranges: ['^4.1'], allow: [], deny: [] },
             {
               ranges: ['>=1.0.0 <2.0.0-0'],
               allow: [{ text: '3' }, { text: '3\\.\\d+' }, { text: 'latest' }],
               deny: [{ text: '.*-rc.*' }],
-              newest: 3,
             },
           ],
         },
@@ -174,9 +174,6 @@ describe('every key', () => {
           to: { registry: 'localhost:5002', path: 'referrers' },
         },
         digestTags: 'no',
-        scan: 'gate',
-        prune: 'plan',
-        allowEmpty: true,
         rateLimit: { min: 5, retryMs: 300_000 },
       },
       {
@@ -207,11 +204,31 @@ describe('every key', () => {
     expect({ machineLogins, parallel }).toEqual({ machineLogins: false, parallel: 2 })
   })
 
+  test('of our own is read', async () => {
+    const { entries, mistakes, notices } = await read(fixture('own-keys.yml'))
+    expect([mistakes, notices]).toEqual([[], []])
+    expect(entries).toMatchObject([
+      { minAge: { milliseconds: 172_800_000 }, scan: 'report', prune: 'no', allowEmpty: false },
+      {
+        tags: {
+          sets: [
+            { ranges: ['^4.1'], allow: [], deny: [], newest: 1 },
+            { ranges: [], allow: [], deny: [], newest: 3 },
+          ],
+        },
+        minAge: { milliseconds: 129_600_000 },
+        scan: 'gate',
+        prune: 'plan',
+        allowEmpty: true,
+      },
+    ])
+  })
+
   test('that changes nothing here is said once', async () => {
     const { notices } = await all()
     expect(notices).toHaveLength(8)
     for (const word of [
-      'credExpire',
+      'reqPerSec',
       'names platforms',
       'schedule',
       'hooks',
@@ -281,6 +298,8 @@ describe('a mistake is told with its line', () => {
     [entry('tags: {newest: "3"}'), '5: `newest` is a whole number from 1'],
     [entry('tags: {minAge: soon}'), '5: minAge: “soon” is no time such as 90m or 2d'],
     [entry('tags: {allow: [010]}'), '5: “010” is a number to YAML; put it in quotes'],
+    [entry('tags: {allow: [1_2]}'), '5: “1_2” is a number to YAML; put it in quotes'],
+    [entry('tags: {allow: [1e3]}'), '5: “1e3” is a number to YAML; put it in quotes'],
     [entry('tags: {allow: [True]}'), '5: “True” is a flag to YAML; put it in quotes'],
     [entry('tagSets: [{minAge: 2d}]'), '5: unknown key “minAge”'],
     [entry('platform: linux'), ''],
@@ -370,7 +389,7 @@ describe('what is not what it looks like is a warning', () => {
       entry('tags: {allow: ["^a|b$"]}'),
       'line 5: “^a|b$” is read as ^^a|b$$, where each side of the | is held at one end only',
     ],
-    [entry('tags: {deny: ["*"]}'), 'line 5: “*” is read as ^* and so fits every name'],
+    [entry('tags: {deny: ["*"]}'), 'line 5: “*” repeats the ^ that is put before it'],
     [entry('tags: {allow: [3.10]}'), 'line 5: “3.10” is a number to YAML and is read as “3.1”; put it in quotes'],
     [entry('tags: {semverRange: ["<2.0.0"]}'), 'takes 2.0.0-rc.1 and 2.0.0-alpine too'],
     [entry('repos: {allow: [a]}'), '`repos` says nothing about `type: repository`'],
@@ -418,6 +437,19 @@ describe('secrets', () => {
       expect(shown).not.toBe('')
       expect(shown).not.toMatch(/hush|010/)
     }
+  })
+
+  test('are masked, and what is made of them', async () => {
+    const files = { 'own.pem': OWN.cert, 'own.key': OWN.key }
+    const clientKeys = `clientCert: '{{file "own.pem"}}', clientKey: '{{file "own.key"}}'`
+    const text = `${entry()}\ncreds: [{registry: a.io, user: u, pass: '{{env "TOKEN"}}', ${clientKeys}}]`
+    const { logins, settings } = await read(text, { files, variables: { TOKEN: 'first\nsecond' } })
+    const masks = masksOfFile(logins, settings)
+    expect(masks).toEqual(
+      expect.arrayContaining(['first', 'second', Buffer.from('u:first\nsecond').toString('base64')]),
+    )
+    expect(masks).toEqual(expect.arrayContaining(OWN.key.trim().split('\n')))
+    expect(masks).not.toContain('u')
   })
 
   test('that the event withholds are no mistake, and others have their own code', async () => {

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { fits, patternFault, patternSurprise, selectTags, type TagSet, tagsToDate } from '../../src/tags/select.ts'
+import {
+  fits,
+  patternFault,
+  patternSurprise,
+  selectNames,
+  selectTags,
+  type TagSet,
+  tagsToDate,
+} from '../../src/tags/select.ts'
 
 const go = (texts: readonly string[] = []) => texts.map((text) => ({ text, reading: 'go' as const }))
 const glob = (texts: readonly string[]) => texts.map((text) => ({ text, reading: 'glob' as const }))
@@ -128,6 +136,12 @@ describe('what was not taken', () => {
   })
 })
 
+test('repositories are taken by the same patterns', () => {
+  const names = ['library/alpine', 'library/debian', 'acme/api']
+  const { taken: some, idle } = selectNames({ allow: go(['library/.*', 'x/.*']), deny: go(['.*/debian']) }, names)
+  expect([some, idle]).toEqual([['library/alpine'], [{ text: 'x/.*', of: 'allow' }]])
+})
+
 describe('the newest', () => {
   test('are the highest versions, and what is none is left out', () => {
     const tags = ['1.9', 'latest', 'v1.10.0', '1.10.0-rc1', '1.2']
@@ -170,7 +184,8 @@ describe('a pattern', () => {
   test.each<[string, string | undefined]>([
     ['^a|b$', 'held at one end only; the whole name is (a|b)'],
     ['3.9|latest', 'is read as ^3.9|latest$'],
-    ['*', 'any name is .*'],
+    ['*', 'repeats the ^'],
+    ['+', 'any name is .*'],
     ['^a$|^b$', undefined],
     ['(a|b)', undefined],
     ['a$|^b|c', 'held at one end'],

@@ -1,3 +1,4 @@
+import type { Login, RegistrySettings } from '../access.ts'
 import { type Form, openForm, type ProcessVariables } from './form.ts'
 import { type ListItem, readLines } from './lists.ts'
 import { scalarText } from './yaml-list.ts'
@@ -25,6 +26,16 @@ export async function masksOf(variables: ProcessVariables): Promise<readonly str
     ...(await secretTexts(form)),
   ]
   return [...new Set([...texts.flatMap(linesOf), ...basic])].filter((text) => text !== '')
+}
+
+/** The same for secrets that a file holds: what nobody may see of its logins and keys, before anything of it is told. */
+export function masksOfFile(logins: readonly Login[], settings: readonly RegistrySettings[]): readonly string[] {
+  const keys = settings.flatMap(({ client }) => (client === undefined ? [] : linesOf(client.key)))
+  const passwords = logins.flatMap(({ username, password }) => [
+    ...linesOf(password),
+    ...basicForms(username, password),
+  ])
+  return [...new Set([...passwords, ...keys])].filter((text) => text !== '')
 }
 
 // Short lines of a long secret, a brace of a JSON key say, are no secrets, and would blank half of the log.

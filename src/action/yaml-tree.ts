@@ -183,7 +183,10 @@ function scalarOf(node: unknown): YamlScalar {
   if (typeof value === 'number' || typeof value === 'bigint')
     return { type: 'number', text: source, plain: String(value) }
   if (typeof value === 'boolean') return { type: 'flag', text: source, plain: String(value) }
-  return { type: 'text', text: String(value), plain: String(value) }
+  const text = String(value)
+  // YAML 1.1 has numbers with underscores, and regsync's reader still takes them for such.
+  const isNumber = 'type' in node && node.type === 'PLAIN' && /^[-+]?\d[\d_]*_[\d_]*(?:\.[\d_]*)?$/.test(text)
+  return isNumber ? { type: 'number', text, plain: text.replaceAll('_', '') } : { type: 'text', text, plain: text }
 }
 
 function isNode(value: unknown): value is Node {

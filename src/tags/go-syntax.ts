@@ -29,7 +29,6 @@ export function parseGoExpression(text: string): Expression | SyntaxMistake {
     at: 0,
     flags: { fold: false, lines: false, dotAll: false },
     depth: 0,
-    names: new Set(),
   }
   const expression = readChoice(reading)
   if (reading.why === undefined && reading.at < text.length) reading.why = 'a ) has no ( before it'
@@ -41,7 +40,6 @@ type Flags = { readonly fold: boolean; readonly lines: boolean; readonly dotAll:
 
 type Reading = {
   readonly text: string
-  readonly names: Set<string>
   at: number
   flags: Flags
   depth: number
@@ -133,11 +131,9 @@ function readGroup(reading: Reading): readonly Expression[] {
 /** What follows `(?`: a name, or flags for a group (`i:`) or for the rest of the group around it (`i)`). */
 function readGroupHead(reading: Reading): 'group' | 'flags' | undefined {
   const rest = reading.text.slice(reading.at)
-  const named = /^P?<([A-Za-z0-9_]+)>/.exec(rest)
+  const named = /^P?<\w+>/.exec(rest)
   if (named !== null) {
     reading.at += named[0].length
-    if (reading.names.has(named[1] ?? '')) fail(reading, 'two groups have one name')
-    reading.names.add(named[1] ?? '')
     return 'group'
   }
   const head = /^([imsU]*)(?:-([imsU]+))?([:)])/.exec(rest)

@@ -85,7 +85,7 @@ export function patternFault({ text, reading }: TagPattern): string | undefined 
  * `a|b` each of the two holds one end only, and `*` repeats the `^`.
  */
 export function patternSurprise(text: string): string | undefined {
-  if (/^[*+?]|^\{\d/.test(text)) return 'is read as ^* and so fits every name; any name is .*'
+  if (/^[*+?]|^\{\d/.test(text)) return 'repeats the ^ that is put before it, and no character; any name is .*'
   const expression = parseGoExpression(text)
   if ('why' in expression || !isHalfHeld(expression)) return undefined
   return `is read as ^${text}$, where each side of the | is held at one end only; the whole name is (${text.replace(/^\^|\$$/g, '')})`
