@@ -409,6 +409,10 @@ describe('what is not what it looks like is a warning', () => {
       'x-a: &a {type: image}\nsync: [{source: a.io/a, target: b.io/a, type: repository, <<: *a}]',
       'line 2: the << stands after “type” and replaces it',
     ],
+    [
+      'sync: [{source: "a.io/{{env `toString`}}a", target: b.io/a, type: image}]',
+      'line 1: the variable “toString” is not set',
+    ],
     ['sync: []\ncreds: [{registry: a.io, user: u, pass: hush}]', 'line 2: a password stands in the file itself'],
   ])('%s', async (text, expected) => {
     const { mistakes, notices } = await read(text)

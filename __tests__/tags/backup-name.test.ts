@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest'
 import type { TagReference } from '../../src/image/reference.ts'
-import { backupOf } from '../../src/tags/backup-name.ts'
+import { BACKUP_FIELDS, backupOf } from '../../src/tags/backup-name.ts'
 import { parseNameTemplate } from '../../src/tags/name-template.ts'
 
 const TARGET: TagReference = { registry: 'b.io', path: 'acme/a', tag: '1.2' }
-const NAMES = ['Registry', 'Repository', 'Tag', 'Reference', 'Scheme', 'Digest', 'Path'].map((name) => `Ref.${name}`)
 
 function nameOf(text: string) {
-  const backup = parseNameTemplate(text, [...NAMES, 'Sync.Source', 'Step.Source'])
+  const backup = parseNameTemplate(text, BACKUP_FIELDS)
   if ('why' in backup) throw new Error(backup.why)
   return backupOf({ backup, fields: { 'Sync.Source': 'a.io/a' } }, TARGET, new Date('2026-02-03T04:05:06Z'))
 }

@@ -46,7 +46,13 @@ export async function settleLocated(
     else reading.fault(line, `a template: ${template.why}`, meantOf(template))
     return undefined
   }
-  const env = Object.fromEntries(asksFor(template, 'env').map((name) => [name, around.variables[name] ?? '']))
+  const env = new Map(asksFor(template, 'env').map((name) => [name, variable(around, name)]))
+  for (const [name, value] of env) {
+    // An empty login has a mistake of its own.
+    if (value === undefined && !secret && !text.includes('default')) {
+      reading.remark(line, `the variable ${quoted(name)} is not set, and is taken for empty`)
+    }
+  }
   const file = new Map<string, string>()
   for (const name of asksFor(template, 'file')) {
     const content = await readBounded(resolve(around.workspace, name), LARGEST_FILE)
@@ -54,7 +60,12 @@ export async function settleLocated(
     if (content === undefined) reading.fault(line, `the file ${quoted(name)} cannot be read, or is larger than 1 MiB`)
     file.set(name, content?.trim() ?? '')
   }
-  return settled(template, { env, file: Object.fromEntries(file) })
+  const filled = Object.fromEntries([...env].map(([name, value]) => [name, value ?? '']))
+  return settled(template, { env: filled, file: Object.fromEntries(file) })
+}
+
+function variable({ variables }: Around, name: string): string | undefined {
+  return Object.hasOwn(variables, name) ? variables[name] : undefined
 }
 
 function meantOf({ meant }: NameMistake) {

@@ -9,6 +9,7 @@ import {
   REGSYNC_WISHES,
   type ReferrerWish,
 } from '../plan/mirror-request.ts'
+import { BACKUP_FIELDS } from '../tags/backup-name.ts'
 import type { NameTemplate } from '../tags/name-template.ts'
 import { patternFault, patternSurprise, type TagPattern, type TagSelection, type TagSet } from '../tags/select.ts'
 import { parseRange, rangeSurprise } from '../tags/version-range.ts'
@@ -64,12 +65,6 @@ export const DEFAULT_KEYS = [
 export const SYNC_KEYS = ['source', 'target', 'type', 'tags', 'tagSets', 'repos', 'platform', 'platforms', ...SHARED]
 const SET_KEYS = ['allow', 'deny', 'semverRange', 'newest']
 const KINDS = ['image', 'repository', 'registry'] as const
-
-/** The fields that `backup` may name: those of the image that is overwritten, and of the entry (`Step` is its old name). */
-const REF_FIELDS = ['Scheme', 'Reference', 'Registry', 'Repository', 'Tag', 'Digest', 'Path'].map(
-  (name) => `Ref.${name}`,
-)
-const BACKUP_FIELDS = ['Source', 'Target', 'Type', 'ReferrerSrc', 'ReferrerTgt', 'Platform', 'Backup', 'Schedule']
 
 /** What the entries of one file share. */
 export type EntryContext = {
@@ -371,8 +366,7 @@ function readPlace(step: Section, written: Located | undefined): Repository | un
 async function readBackup(step: Section, context: EntryContext, fields: Fields): Promise<NameTemplate | undefined> {
   const written = fields.get('Sync.Backup')
   if (written === undefined || written.text === '') return undefined
-  const known = BACKUP_FIELDS.flatMap((name) => [`Sync.${name}`, `Step.${name}`])
-  return settleLocated(step.reading, context.around, written, [...REF_FIELDS, ...known])
+  return settleLocated(step.reading, context.around, written, BACKUP_FIELDS)
 }
 
 function readMinAge(step: Section): number | undefined {

@@ -5,6 +5,15 @@ import { expandName, type NameTemplate } from './name-template.ts'
 /** How backups are named, and what a template knows of its entry (`.Sync.Source` is `Sync.Source`). */
 export type BackupNaming = { readonly backup?: NameTemplate; readonly fields: Readonly<Record<string, string>> }
 
+const REF = ['Scheme', 'Reference', 'Registry', 'Repository', 'Tag', 'Digest', 'Path'] as const
+const ENTRY = ['Source', 'Target', 'Type', 'ReferrerSrc', 'ReferrerTgt', 'Platform', 'Backup', 'Schedule']
+
+/** What the name of a backup may tell: of the image that is overwritten, and of the entry (`Step` is its old name). */
+export const BACKUP_FIELDS: readonly string[] = [
+  ...REF.map((name) => `Ref.${name}`),
+  ...ENTRY.flatMap((name) => [`Sync.${name}`, `Step.${name}`]),
+]
+
 /**
  * The name that an image is kept under before it is overwritten: a tag of its repository, or a whole reference where the
  * template gives one with a `:` or a `/` in it (regclient's `processRef`). `undefined`: no copy is wanted.
@@ -44,7 +53,7 @@ function stepFields(fields: BackupNaming['fields']): Readonly<Record<string, str
 }
 
 /** The fields of regclient's `types/ref`. */
-function refFields(target: TagReference): Readonly<Record<string, string>> {
+function refFields(target: TagReference): Readonly<Record<`Ref.${(typeof REF)[number]}`, string>> {
   return {
     'Ref.Scheme': 'reg',
     'Ref.Reference': formatReference(target),
