@@ -46,6 +46,9 @@ describe('a template', () => {
     ['{{"}}"}}{{"\\u0041\\""}}', '}}A"'],
     ['{{5}}', '5'],
     ['}} {', '}} {'],
+    ['a {{- "" }} b', 'a b'],
+    ['{{-5}}', '-5'],
+    ['{{time.Now.UTC.Format "15"}}', '14'],
     ['bkup-{{ time.Now.Format "20060102-150405" }}', 'bkup-20260203-140506'],
     [
       '{{time.Now.Format "Jan 2 06 3pm Mon Monday January 1 002 04 5 PM"}}',
@@ -60,6 +63,8 @@ describe('a template', () => {
     ['{{', 'not closed'],
     ['{{.Ref.Tag', 'not closed'],
     ['{{}}', 'nothing between'],
+    ['{{ /* a remark */}}', 'nobody can read it'],
+    ['{{/* a remark */ }}', 'nobody can read it'],
     ['{{.Ref.Tagg}}', 'there is no .Ref.Tagg; known are .Sync.Source, .Ref.Tag'],
     ['{{ if .Ref.Tag }}x{{ end }}', 'there is no if here; possible are'],
     ['{{ printf "%s" .Ref.Tag }}', 'there is no printf here'],

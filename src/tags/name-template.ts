@@ -35,7 +35,9 @@ const FUNCTIONS = {
   split: { takes: ['text', 'text'], gives: 'list' },
   join: { takes: ['list', 'text'], gives: 'text' },
   index: { takes: ['list', 'number'], gives: 'text' },
+  // Times are those of UTC, with and without saying so.
   'time.Now.Format': { takes: ['quoted'], gives: 'text' },
+  'time.Now.UTC.Format': { takes: ['quoted'], gives: 'text' },
 } as const satisfies Readonly<Record<string, Signature>>
 export type FunctionName = keyof typeof FUNCTIONS
 
@@ -108,8 +110,8 @@ type Action = { readonly pieces: readonly Piece[]; readonly rest: string; readon
 /** Reads what follows `{{`, up to and with its `}}`. A dash at an end takes the white space beside it away. */
 function readAction(text: string, fields: readonly string[]): Action | NameMistake {
   const trimsBefore = /^-\s/.test(text)
-  const inner = trimsBefore ? text.slice(1) : text
-  const comment = /^\s*\/\*[\s\S]*?\*\/(\s-)?\}\}/.exec(inner)
+  const inner = trimsBefore ? text.slice(1).trimStart() : text
+  const comment = /^\/\*[\s\S]*?\*\/(\s-)?\}\}/.exec(inner)
   if (comment !== null)
     return { pieces: [], rest: afterAction(inner, comment[0].length, comment[1] !== undefined), trimsBefore }
   const lexed = lex(inner)
@@ -260,7 +262,7 @@ function checkCall(reading: Reading, name: FunctionName, given: readonly Express
     return fail(reading, `${name} is given ${takes.map((kind) => WORDS[kind]).join(' and ')}`)
   }
   const [layout] = given
-  if (name === 'time.Now.Format' && layout?.kind === 'literal' && !isGoLayout(String(layout.value))) {
+  if (name.startsWith('time.') && layout?.kind === 'literal' && !isGoLayout(String(layout.value))) {
     return fail(reading, 'a date in a name has year, month, day, hour, minute and second, such as 20060102-150405')
   }
   return { kind: 'call', name, given }
@@ -347,6 +349,7 @@ function call(name: FunctionName, given: readonly Value[], facts: NameFacts): Va
     case 'index':
       return pick(typeof list === 'object' ? list : [], Number(given[1]))
     case 'time.Now.Format':
+    case 'time.Now.UTC.Format':
       return formatGoTime(text(0), facts.now)
   }
 }
