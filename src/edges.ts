@@ -1,4 +1,4 @@
-import type { Layout, Source, Target } from './content/store.ts'
+import type { Layout, Referring, Source, Target } from './content/store.ts'
 import type { Descriptor } from './image/descriptor.ts'
 import type { Repository } from './image/reference.ts'
 
@@ -211,8 +211,8 @@ export type RepositoryFacts = {
   readonly defaultBranch: string
 }
 
-/** A repository of a registry as a store, and what a survey asks of it. */
-export type Remote = Source & Target & Questions
+/** A repository of a registry as a store, what a survey asks of it, and what a mirror takes away. */
+export type Remote = Source & Target & Referring & Questions & Removal
 
 export type Questions = {
   /**
@@ -223,10 +223,10 @@ export type Questions = {
   /** The pull limit that a HEAD of a manifest tells, or `undefined` when the registry sets none for us. */
   pullLimit(): Promise<PullLimit | undefined>
   /**
-   * The tags of the repository, at most `limit`, in whatever order the registry has; none when it is not there. Throws
-   * `LOGIN_FAILED`, `REGISTRY_UNREACHABLE` and their like, also where only the list is refused.
+   * The repositories of the registry that this one is in, at most `limit` of those that `match`: all that this login may
+   * see, or fewer where the registry tells fewer. Throws `REGISTRY_UNREACHABLE` where there is no such list.
    */
-  listTags(question: { readonly limit: number }): Promise<TagList>
+  catalog(question: CatalogQuestion): Promise<Catalog>
   /** The user name that is sent here; empty for nobody. */
   account(): Promise<string>
   /** Requests so far. */
@@ -242,8 +242,22 @@ export type PushRight =
       readonly hint: string
     }
 
-/** Tags that are there, each once. Those that are not in it may be there nevertheless, unless it `isWhole`. */
-export type TagList = { readonly tags: readonly string[]; readonly isWhole: boolean }
+export type CatalogQuestion = {
+  readonly limit: number
+  /** by the path within the registry; default: all */
+  readonly match?: (path: string) => boolean
+}
+
+/** Paths of repositories, each once. Those that are not in it may be there nevertheless, unless it `isWhole`. */
+export type Catalog = { readonly repositories: readonly string[]; readonly isWhole: boolean }
+
+export type Removal = {
+  /**
+   * Takes a tag away and nothing else: what it showed stays, under its digest and its other tags. Throws `CONTENT_REFUSED`
+   * where the registry lets no tag be deleted, `PUSH_DENIED` and their like.
+   */
+  deleteTag(tag: string): Promise<'deleted' | 'absent'>
+}
 
 /** Pull limit as Docker Hub tells it in `ratelimit-limit`, `ratelimit-remaining`, `docker-ratelimit-source`. */
 export type PullLimit = {

@@ -53,6 +53,31 @@ export type Target = {
   resolve(tagOrDigest: string): Promise<Descriptor | undefined>
 }
 
+/** Tags that are there, each once. Those that are not in it may be there nevertheless, unless it `isWhole`. */
+export type TagList = { readonly tags: readonly string[]; readonly isWhole: boolean }
+
+/**
+ * The manifests that name another one as their `subject`: signatures, SBOMs, attestations. `from` says who tells it: the
+ * registry's own list, the tag that stands for one (`fallbackTag`), or nobody, and then there are none.
+ */
+export type Referrers = { readonly descriptors: readonly Descriptor[]; readonly from: 'api' | 'tag' | 'none' }
+
+/** A store that knows what refers to its content. */
+export type Referring = {
+  /** With `artifactType` those of this type only. Throws what stands in the way; nothing there is no trouble. */
+  referrers(subject: Digest, artifactType?: string): Promise<Referrers>
+  /**
+   * Whether the store has said of a manifest that was pushed there that it lists it among the referrers of its subject.
+   * `false`: it has not said so, or the manifest was not pushed by us.
+   */
+  listsReferrer(manifest: Digest): boolean
+  /**
+   * The tags of the repository, at most `limit`, in whatever order the registry has; none when it is not there. Throws
+   * `LOGIN_FAILED`, `REGISTRY_UNREACHABLE` and their like, also where only the list is refused.
+   */
+  listTags(question: { readonly limit: number }): Promise<TagList>
+}
+
 /** A source that holds one image: what a build leaves behind. */
 export type Layout = Source & {
   /** The folder with `oci-layout`, `index.json` and `blobs`. */

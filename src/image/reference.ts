@@ -62,6 +62,11 @@ export function isTag(text: string): boolean {
   return TAG.test(text)
 }
 
+/** Whether the text could be the path of a repository within its registry. */
+export function isPath(text: string): boolean {
+  return text.length <= LONGEST_NAME && text.split('/').every((component) => COMPONENT.test(component))
+}
+
 /** `registry/path`, always with its registry. */
 export function formatRepository(repository: Repository): string {
   return `${repository.registry}/${repository.path}`

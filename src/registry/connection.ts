@@ -39,6 +39,10 @@ export type Habits = {
   bodyIn: 'PUT' | 'PATCH'
   /** Whether it takes several tags in one PUT; `undefined` while nobody knows, pending while it is tried. */
   tagsAtOnce: Promise<boolean> | undefined
+  /** How it takes a tag away: as it is, or with a manifest that is made for it; `undefined` while nobody knows. */
+  tagRemoval: 'direct' | 'by manifest' | undefined
+  /** Whether its tokens must name `delete` for a deletion (distribution); Quay's must not. */
+  namesDelete: boolean
 }
 
 /**
@@ -110,7 +114,7 @@ export async function openConnection(
     auth,
     limits,
     known: new Map(),
-    habits: { bodyIn: 'PUT', tagsAtOnce: undefined },
+    habits: { bodyIn: 'PUT', tagsAtOnce: undefined, tagRemoval: undefined, namesDelete: false },
     policy,
     open(scopes, meter, once) {
       // Token requests belong to no repository; the first one stands for them, so that the sum is right.

@@ -73,6 +73,9 @@ export async function putManifest(
       `${what}: a web page came back, so it was not the registry that answered`,
     )
   }
+  // A registry with a list of referrers says with it that the manifest is in it now (distribution spec, "Pushing Manifests
+  // with Subject").
+  if (response.header('oci-subject') !== undefined) site.learnt.listedReferrers.add(descriptor.digest)
   if (stored !== undefined && stored !== descriptor.digest) {
     throw new LadingError('DIGEST_MISMATCH', `${what}: the registry stored it as ${stored.slice(0, 100)}`)
   }

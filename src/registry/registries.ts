@@ -76,6 +76,10 @@ function connectFirst(name: string, open: () => Promise<Remote>): Remote {
     pushRight: async (question) => (await remote()).pushRight(question),
     pullLimit: async () => (await remote()).pullLimit(),
     listTags: async (question) => (await remote()).listTags(question),
+    referrers: async (subject, artifactType) => (await remote()).referrers(subject, artifactType),
+    listsReferrer: (manifest) => opened?.listsReferrer(manifest) ?? false,
+    catalog: async (question) => (await remote()).catalog(question),
+    deleteTag: async (tag) => (await remote()).deleteTag(tag),
     account: async () => (await remote()).account(),
     traffic: () => opened?.traffic() ?? { requests: {}, retries: 0 },
   }

@@ -4,15 +4,20 @@ import type { PullLimit, Remote } from '../edges.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { ACCEPTED_MANIFESTS, isManifest } from '../image/media-type.ts'
 import { formatRepository, type Repository } from '../image/reference.ts'
+import type { Response } from '../net/send.ts'
 import { pushBlob } from './blobs.ts'
+import { listRepositories } from './catalog.ts'
 import { type Connection, newMeter } from './connection.ts'
 import { hasBlob } from './known-blobs.ts'
 import { putManifest, resolveManifest } from './manifests.ts'
 import { parsePullLimit } from './pull-limit.ts'
+import { listReferrers } from './referrers.ts'
+import { resumed } from './resumed.ts'
 import { askPushRight } from './rights.ts'
 import type { Scope } from './scope.ts'
 import { blobUrl, looksNew, manifestUrl, nothingLearnt, refused, type Site } from './site.ts'
 import { listTags } from './tag-list.ts'
+import { deleteTag } from './tag-removal.ts'
 import { putTags } from './tags-at-once.ts'
 
 /** A repository of a registry, as a store and as what a survey asks. */
@@ -46,6 +51,10 @@ export function openRepository(repository: Repository, use: 'pull' | 'push', con
     pushRight: (question) => askPushRight(site, question),
     pullLimit: () => askPullLimit(site),
     listTags: ({ limit }) => listTags(site, limit),
+    referrers: (subject, artifactType) => listReferrers(site, subject, artifactType),
+    listsReferrer: (manifest) => site.learnt.listedReferrers.has(manifest),
+    catalog: (question) => listRepositories(site, question),
+    deleteTag: (tag) => deleteTag(site, tag),
     async account() {
       const identity = await connection.auth.identity()
       return identity.kind === 'known' ? identity.username : ''
@@ -84,11 +93,17 @@ async function pushContent(
 
 async function fetchContent(site: Site, descriptor: Descriptor): Promise<Readable> {
   const { digest, mediaType } = descriptor
-  const url = isManifest(mediaType) ? manifestUrl(site, digest) : blobUrl(site, digest)
-  const headers = { accept: `${mediaType}, */*` }
-  const response = await site.send({ method: 'GET', url, headers, signal: site.connection.policy.signal })
-  if (response.status === 200) return response.body
-  throw await refused(site, { what: `reading ${digest} from ${site.name}`, writing: false }, response)
+  const isBlob = !isManifest(mediaType)
+  const url = isBlob ? blobUrl(site, digest) : manifestUrl(site, digest)
+  const ask = async (from: number): Promise<Response> => {
+    const headers = { accept: `${mediaType}, */*`, ...(from === 0 ? {} : { range: `bytes=${from}-` }) }
+    const response = await site.send({ method: 'GET', url, headers, signal: site.connection.policy.signal })
+    if (response.status === 200 || (response.status === 206 && from > 0)) return response
+    throw await refused(site, { what: `reading ${digest} from ${site.name}`, writing: false }, response)
+  }
+  const first = await ask(0)
+  // A manifest is small, and a GET of it counts as a pull on Docker Hub.
+  return isBlob ? resumed(site, descriptor, first, ask) : first.body
 }
 
 async function askPullLimit(site: Site): Promise<PullLimit | undefined> {

@@ -1,9 +1,17 @@
-/** What a token is asked for: one repository and what we want to do there. */
-export type Scope = { readonly path: string; readonly actions: 'pull' | 'pull,push' }
+/**
+ * What a token is asked for: one repository and what we want to do there, or the list of all repositories. `delete` is
+ * asked for nothing but a deletion that was refused without it: Quay gives no token at all for it.
+ */
+export type Scope =
+  | { readonly path: string; readonly actions: 'pull' | 'pull,push' | 'pull,push,delete' }
+  | typeof CATALOG
 
-/** As the distribution token spec writes it. `delete` is never asked: Quay gives no token at all for it. */
+/** The right to list the repositories of a registry (distribution, `registry/handlers/app.go`). */
+export const CATALOG = { path: 'catalog', actions: '*' } as const
+
+/** As the distribution token spec writes it. */
 export function formatScope({ path, actions }: Scope): string {
-  return `repository:${path}:${actions}`
+  return `${actions === '*' ? 'registry' : 'repository'}:${path}:${actions}`
 }
 
 /**

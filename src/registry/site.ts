@@ -36,6 +36,10 @@ export type Learnt = {
   readonly lenders: Lenders
   /** whom to ask for what lies on a layer, once it is known */
   readonly lendersAbove: Map<Digest, Promise<readonly string[]>>
+  /** manifests that the registry said it lists as referrers */
+  readonly listedReferrers: Set<Digest>
+  /** whether the repository has the list of referrers; `undefined` while nobody knows */
+  referrersApi: boolean | undefined
   /** requests that mounts from lenders have saved, and no look has spent */
   saved: number
 }
@@ -50,6 +54,8 @@ export function nothingLearnt(): Learnt {
     remarked: new Set(),
     lenders: new Map(),
     lendersAbove: new Map(),
+    listedReferrers: new Set(),
+    referrersApi: undefined,
     saved: 0,
   }
 }
@@ -77,6 +83,11 @@ export function uploadsUrl({ connection, path }: Site): URL {
 /** The list of tags; `size`: how many at a time, as many as the registry likes without it. */
 export function tagsUrl({ connection, path }: Site, size?: number): URL {
   return new URL(`/v2/${path}/tags/list${size === undefined ? '' : `?n=${size}`}`, connection.origin)
+}
+
+/** The list of what refers to a manifest. */
+export function referrersUrl({ connection, path }: Site, subject: Digest): URL {
+  return new URL(`/v2/${path}/referrers/${subject}`, connection.origin)
 }
 
 /** What was being done when the registry said no. */

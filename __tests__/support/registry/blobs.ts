@@ -11,10 +11,12 @@ export function readBlob(store: Store, call: Call, { repository, digest }: BlobR
   const blob = store.repositories.get(repository)?.blobs.get(digest)
   if (!blob) return refuse('BLOB_UNKNOWN', { detail: { digest } })
   if (call.origin === 'storage') {
-    return call.url.searchParams.get('sig') === sign(store, digest) ? blobAnswer(call, blob, digest) : refuse('DENIED')
+    return call.url.searchParams.get('sig') === sign(store, digest)
+      ? blobAnswer(store, call, blob, digest)
+      : refuse('DENIED')
   }
   if (store.rules.storage?.blobs && call.method === 'GET') return redirectToStorage(store, repository, digest)
-  return blobAnswer(call, blob, digest)
+  return blobAnswer(store, call, blob, digest)
 }
 
 export function deleteBlob(store: Store, call: Call, { repository, digest }: BlobRoute): Answer {
@@ -30,13 +32,14 @@ function redirectToStorage(store: Store, repository: string, digest: string): An
   return answer(307, { location, 'docker-content-digest': digest })
 }
 
-function blobAnswer(call: Call, blob: StoredBlob, digest: string): Answer {
+function blobAnswer({ rules }: Store, call: Call, blob: StoredBlob, digest: string): Answer {
   const headers = {
     'content-type': 'application/octet-stream',
     'docker-content-digest': digest,
     'accept-ranges': 'bytes',
   }
-  const wanted = call.method === 'GET' ? parseRange(call.headers.range, blob.size) : undefined
+  const isPart = call.method === 'GET' && rules.ranges !== false
+  const wanted = isPart ? parseRange(call.headers.range, blob.size) : undefined
   if (wanted === undefined) return answer(200, headers, blob.chunks)
   if (wanted === 'unsatisfiable')
     return refuse('RANGE_INVALID', { headers: { 'content-range': `bytes */${blob.size}` } })

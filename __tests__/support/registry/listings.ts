@@ -24,15 +24,34 @@ export function listReferrers(store: Store, call: Call, { repository, digest }: 
   // A registry without the API knows no such path (spec, "Listing Referrers").
   if (store.rules.referrers === false) return refuse('UNSUPPORTED', { status: 404, message: '404 page not found' })
   if (!algorithmOf(digest)) return refuse('DIGEST_INVALID')
-  const wanted = call.url.searchParams.get('artifactType')
+  const asked = call.url.searchParams.get('artifactType')
+  const wanted = store.rules.referrers === 'unfiltered' ? null : asked
   const manifests = [...(store.repositories.get(repository)?.manifests ?? [])]
     .map(([own, manifest]) => referrer(own, manifest, digest))
     .filter((entry) => entry !== undefined && (wanted === null || entry.artifactType === wanted))
+  const { page, headers } = referrerPage(store, call, manifests)
+  const applied = wanted === null ? {} : { 'oci-filters-applied': 'artifactType' }
   return answerJson(
     200,
-    { schemaVersion: 2, mediaType: indexType, manifests },
-    { 'content-type': indexType, ...(wanted === null ? {} : { 'oci-filters-applied': 'artifactType' }) },
+    { schemaVersion: 2, mediaType: indexType, manifests: page },
+    { 'content-type': indexType, ...headers, ...applied },
   )
+}
+
+/** How the pages of referrers are told apart, the spec leaves to the registry: here by how many came before. */
+function referrerPage<T>(
+  { rules }: Store,
+  { url }: Call,
+  all: readonly T[],
+): { page: readonly T[]; headers: AnswerHeaders } {
+  const [from, size] = [Number(url.searchParams.get('from') ?? 0), rules.pageSize ?? 1000]
+  const next = new URL(url)
+  next.searchParams.set('from', String(from + size))
+  const isLast = all.length <= from + size
+  return {
+    page: all.slice(from, from + size),
+    headers: isLast ? {} : { link: `<${next.pathname}${next.search}>; rel="next"` },
+  }
 }
 
 /** ASCII order, as Go's `sort.Strings`; the Link is relative, as `distribution` sends it. */

@@ -36,6 +36,7 @@ export async function putManifest(store: Store, call: Call, route: ManifestRoute
 
 export function deleteManifest(store: Store, call: Call, { repository, reference }: ManifestRoute): Answer {
   if (store.rules.deletes === false) return refuse('UNSUPPORTED')
+  if (store.rules.deletes === 'digests' && !isDigestLike(reference)) return refuse('DIGEST_INVALID')
   const found = store.repositories.get(repository)
   if (!found) return refuse('NAME_UNKNOWN', { detail: { name: repository } })
   const known = isDigestLike(reference) ? found.manifests.has(reference) : found.tags.has(reference)
