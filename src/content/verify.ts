@@ -1,35 +1,79 @@
 import { type Readable, Transform } from 'node:stream'
-import { LadingError } from '../error.ts'
+import { asLadingError, LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
-import { algorithmOf, hasher } from '../image/digest.ts'
+import { algorithmOf, type Hasher, hasher } from '../image/digest.ts'
+
+/** The check of bytes on their way, whoever passes them on. */
+export type Check = {
+  /** bytes so far */
+  taken(): number
+  /** Takes the next bytes. Throws `CONTENT_INVALID` when there are more than the descriptor promises. */
+  take(chunk: Uint8Array): void
+  /** Throws `CONTENT_INVALID` when what was taken is not what the descriptor promises. */
+  conclude(): void
+  /** Another check that has taken the same so far, for bytes that go on by another way. */
+  copy(): Check
+}
+
+/** A check that has taken nothing yet. `from` is where the bytes are from, for messages. */
+export function openCheck(descriptor: Descriptor, from: string): Check {
+  return checkFrom({ descriptor, from }, hasher(algorithmOf(descriptor.digest)), 0)
+}
+
+type Checked = { readonly descriptor: Descriptor; readonly from: string }
+
+function checkFrom(checked: Checked, hash: Hasher, taken: number): Check {
+  const { descriptor, from } = checked
+  let size = taken
+  return {
+    taken: () => size,
+    take(chunk) {
+      hash.update(chunk)
+      size += chunk.length
+      if (size > descriptor.size) throw wrongSize(descriptor, `more than ${descriptor.size}`, from)
+    },
+    conclude() {
+      if (size !== descriptor.size) throw wrongSize(descriptor, String(size), from)
+      const found = hash.digest()
+      if (found !== descriptor.digest) throw wrongDigest(descriptor, found, from)
+    },
+    copy: () => checkFrom(checked, hash.copy(), size),
+  }
+}
 
 /**
  * The same bytes, which end in `CONTENT_INVALID` when they are not what the descriptor promises. The error comes
  * before the last chunk is passed on, so whoever sends them on never completes a wrong one.
  */
 export function verified(descriptor: Descriptor, bytes: Readable, from: string): Readable {
-  const hash = hasher(algorithmOf(descriptor.digest))
-  let size = 0
+  const check = openCheck(descriptor, from)
   let held: Uint8Array | undefined
-  const check = new Transform({
+  const checking = new Transform({
     transform(chunk: Uint8Array, _encoding, done) {
-      hash.update(chunk)
-      size += chunk.length
-      if (size > descriptor.size) return done(wrongSize(descriptor, `more than ${descriptor.size}`, from))
+      const wrong = troubleIn(() => check.take(chunk))
+      if (wrong !== undefined) return done(wrong)
       const passed = held
       held = chunk
       done(null, passed)
     },
     flush(done) {
-      if (size !== descriptor.size) return done(wrongSize(descriptor, String(size), from))
-      const found = hash.digest()
-      if (found !== descriptor.digest) return done(wrongDigest(descriptor, found, from))
-      done(null, held)
+      const wrong = troubleIn(check.conclude)
+      if (wrong !== undefined) done(wrong)
+      else done(null, held)
     },
   })
-  bytes.on('error', (error) => check.destroy(error))
-  check.on('close', () => bytes.destroy())
-  return bytes.pipe(check)
+  bytes.on('error', (error) => checking.destroy(error))
+  checking.on('close', () => bytes.destroy())
+  return bytes.pipe(checking)
+}
+
+function troubleIn(step: () => void): Error | undefined {
+  try {
+    step()
+    return undefined
+  } catch (thrown) {
+    return asLadingError(thrown)
+  }
 }
 
 /** All bytes of one small piece of content, checked. `limit` bounds what is held in memory, in bytes. */

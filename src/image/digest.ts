@@ -42,17 +42,26 @@ export function shortDigest(digest: Digest): string {
   return hexOf(digest).slice(0, 12)
 }
 
-export type Hasher = { update(bytes: Uint8Array | string): Hasher; digest(): Digest }
+export type Hasher = {
+  update(bytes: Uint8Array | string): Hasher
+  digest(): Digest
+  /** Another one that has hashed the same so far. */
+  copy(): Hasher
+}
 
 /** Hashes bytes as they come. */
 export function hasher(algorithm: Algorithm): Hasher {
-  const hash: Hash = createHash(algorithm)
+  return hasherOn(createHash(algorithm), algorithm)
+}
+
+function hasherOn(hash: Hash, algorithm: Algorithm): Hasher {
   const self: Hasher = {
     update(bytes) {
       hash.update(bytes)
       return self
     },
     digest: () => parseDigest(`${algorithm}:${hash.digest('hex')}`),
+    copy: () => hasherOn(hash.copy(), algorithm),
   }
   return self
 }
