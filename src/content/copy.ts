@@ -1,7 +1,8 @@
+import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import type { Digest } from '../image/digest.ts'
 import { children, MANIFEST_LIMIT, parseManifest } from '../image/manifest.ts'
-import { isLayer, isManifest } from '../image/media-type.ts'
+import { isIndex, isLayer, isManifest } from '../image/media-type.ts'
 import type { Repository } from '../image/reference.ts'
 import { type Arrival, type Elsewhere, MissingContent, type Source, type Target } from './store.ts'
 import { readVerified } from './verify.ts'
@@ -18,6 +19,8 @@ export type Route = {
   readonly mountFrom?: readonly Repository[]
   /** The root is known to be missing, so it is not asked for. */
   readonly rootIsMissing?: true
+  /** Children that are not copied though an index names them. Some registries do not take such an index. */
+  readonly leaveOut?: ReadonlySet<Digest>
   /** called as each piece has arrived */
   readonly onCopied?: (copied: Copied) => void
 }
@@ -41,11 +44,16 @@ export async function copyGraph(root: Descriptor, route: Route): Promise<readonl
     const isMissing = route.rootIsMissing === true && node.digest === root.digest
     if (!isMissing && (await route.target.exists(node))) return arrived({ descriptor: node, status: 'present' })
     if (isManifest(node.mediaType)) {
-      const parts = await childrenOf(node, route.source)
+      const parts = await partsOf(node)
       await settled(parts.map((part, at) => copyOnce(part, elsewhereOf(part, parts[at - 1]))))
     }
     goOn()
     return pushWhole(node, elsewhere)
+  }
+
+  async function partsOf(node: Descriptor): Promise<readonly Descriptor[]> {
+    const parts = await childrenOf(node, route.source)
+    return parts.filter(({ digest }) => route.leaveOut?.has(digest) !== true)
   }
 
   /** Configurations are of this image alone, and attestations too: other repositories are asked for layers. */
@@ -65,12 +73,14 @@ export async function copyGraph(root: Descriptor, route: Route): Promise<readonl
     } catch (error) {
       if (!(error instanceof MissingContent)) throw error
       await repair(node)
-      return push(node)
+      return push(node).catch((again: unknown) => {
+        throw isIndex(node.mediaType) && (route.leaveOut?.size ?? 0) > 0 ? holesRefused(again) : again
+      })
     }
   }
 
   async function repair(node: Descriptor): Promise<void> {
-    const parts = await childrenOf(node, route.source)
+    const parts = await partsOf(node)
     await settled(parts.map(bringBack))
   }
 
@@ -110,6 +120,15 @@ export async function copyGraph(root: Descriptor, route: Route): Promise<readonl
 export async function childrenOf(node: Descriptor, source: Source): Promise<readonly Descriptor[]> {
   const bytes = await readVerified(node, await source.fetch(node), MANIFEST_LIMIT, source.name)
   return children(parseManifest(node, bytes))
+}
+
+/** Registries that look for the children of an index do not take one with holes (`MANIFEST_BLOB_UNKNOWN`). */
+function holesRefused(error: unknown): unknown {
+  if (!(error instanceof MissingContent)) return error
+  const hint =
+    'This registry takes no index whose images are not all there. Choose the platforms with the attribute `platforms=` of `images`, which makes an index of them, or copy all.'
+  const message = `${error.message} (images of other platforms were left out of this index)`
+  return new LadingError(error.code, message, { hint, cause: error })
 }
 
 /** Thrown by what was not begun any more because something else had failed; never the reason that is reported. */

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { asLadingError, type LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
+import type { Digest } from '../image/digest.ts'
 import { isManifest } from '../image/media-type.ts'
 import type { Repository } from '../image/reference.ts'
 import { type Copied, childrenOf, copyGraph } from './copy.ts'
@@ -20,6 +21,8 @@ export type FanOut = {
   readonly signal: AbortSignal
   /** repositories that may have layers of this already, likeliest first; targets of the same registry can ask them */
   readonly mountFrom?: readonly Repository[]
+  /** Children that are not copied though an index names them. Some registries do not take such an index. */
+  readonly leaveOut?: ReadonlySet<Digest>
   /** called as each piece has arrived at a target */
   readonly onCopied?: (target: Target, copied: Copied) => void
   /**
@@ -51,7 +54,7 @@ export async function copyToAll(root: Descriptor, fan: FanOut): Promise<readonly
   const looks = fan.targets.map(lookAt)
   await lookedInTime(
     looks,
-    looks.map((look) => lookForAll(root, source, look)),
+    looks.map((look) => lookForAll(root, { ...fan, source }, look)),
     patience,
   )
   const meetings = meetingsOf(looks, { source, turn, patience, signal })
@@ -71,13 +74,13 @@ function lookAt(target: Target): Look {
 }
 
 /** First it is found out who needs what; then nobody waits for one who has it already. */
-async function lookForAll(root: Descriptor, source: Source, look: Look): Promise<void> {
+async function lookForAll(root: Descriptor, { source, leaveOut }: FanOut, look: Look): Promise<void> {
   const { target, lacking } = look
   const seen = new Set<string>()
 
   async function visit(node: Descriptor): Promise<void> {
     const key = keyOf(node)
-    if (seen.has(key)) return
+    if (seen.has(key) || leaveOut?.has(node.digest) === true) return
     seen.add(key)
     if (await target.exists(node)) return
     if (!isManifest(node.mediaType)) lacking.set(key, node)
@@ -127,10 +130,10 @@ async function carry(root: Descriptor, look: Look, { fan, source, meetings }: Su
     copied.push(piece)
     fan.onCopied?.(target, piece)
   }
-  const { signal, mountFrom = [] } = fan
+  const { signal, mountFrom = [], leaveOut = new Set() } = fan
   try {
     if (typeof state === 'object') throw state.error
-    const route = { source: checked(source), target: meeting(look, meetings), signal, mountFrom, onCopied }
+    const route = { source: checked(source), target: meeting(look, meetings), signal, mountFrom, leaveOut, onCopied }
     await copyGraph(root, route)
     return { target, copied, arrived: true }
   } catch (thrown) {
