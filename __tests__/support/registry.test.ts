@@ -335,6 +335,30 @@ describe('putting a manifest', () => {
     expect(await none.json()).toMatchObject({ manifests: [] })
     expect(none.headers.get('oci-filters-applied')).toBe('artifactType')
   })
+
+  it('referrers come in pages, and unfiltered where nobody filters', async () => {
+    const registry = await seeded({ referrers: 'unfiltered', pageSize: 2 })
+    for (const by of ['one', 'two', 'three']) {
+      registry.put('team/app', { manifest: { ...image, artifactType: by, subject: descriptor(imageBytes) } })
+    }
+    const path = `/v2/team/app/referrers/${digest(imageBytes)}?artifactType=one`
+    const first = await ask(registry, 'GET', path)
+    expect(await first.json()).toMatchObject({ manifests: [{ artifactType: 'one' }, { artifactType: 'two' }] })
+    expect(first.headers.get('oci-filters-applied')).toBeNull()
+    const next = /<(.+)>; rel="next"/.exec(first.headers.get('link') ?? '')?.[1] ?? ''
+    const second = await ask(registry, 'GET', next)
+    expect(await second.json()).toMatchObject({ manifests: [{ artifactType: 'three' }] })
+    expect(second.headers.get('link')).toBeNull()
+  })
+
+  it('parts of blobs can be withheld', async () => {
+    const registry = await seeded({ ranges: false })
+    const response = await ask(registry, 'GET', `/v2/team/app/blobs/${digest(layer)}`, {
+      headers: { range: 'bytes=4-' },
+    })
+    expect(response.status).toBe(200)
+    expect(Buffer.from(await response.arrayBuffer())).toEqual(layer)
+  })
 })
 
 describe('deleting', () => {
@@ -353,6 +377,12 @@ describe('deleting', () => {
   it.each(['manifests/1.0', `blobs/${digest(layer)}`])('%s can be refused', async (path) => {
     const registry = await seeded({ deletes: false })
     expect((await ask(registry, 'DELETE', `/v2/team/app/${path}`)).status).toBe(405)
+  })
+
+  it('tags alone can be refused, as by distribution 2', async () => {
+    const registry = await seeded({ deletes: 'digests' })
+    expect((await ask(registry, 'DELETE', '/v2/team/app/manifests/1.0')).status).toBe(400)
+    expect((await ask(registry, 'DELETE', `/v2/team/app/manifests/${digest(imageBytes)}`)).status).toBe(202)
   })
 })
 

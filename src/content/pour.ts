@@ -43,6 +43,7 @@ export async function pour(bytes: Readable, pouring: Pouring): Promise<void> {
   const live = new Set(branches)
   let held: Uint8Array | undefined
   for await (const chunk of bytes) {
+    check.foresee((held?.length ?? 0) + chunk.length)
     if (held !== undefined) {
       check.take(held)
       give(held, live)

@@ -9,6 +9,8 @@ export type Check = {
   taken(): number
   /** Takes the next bytes. Throws `CONTENT_INVALID` when there are more than the descriptor promises. */
   take(chunk: Uint8Array): void
+  /** Throws the same when so many more would be too many: before the last of the promised ones is passed on. */
+  foresee(bytes: number): void
   /** Throws `CONTENT_INVALID` when what was taken is not what the descriptor promises. */
   conclude(): void
   /** Another check that has taken the same so far, for bytes that go on by another way. */
@@ -25,12 +27,15 @@ type Checked = { readonly descriptor: Descriptor; readonly from: string }
 function checkFrom(checked: Checked, hash: Hasher, taken: number): Check {
   const { descriptor, from } = checked
   let size = taken
-  return {
+  const check: Check = {
     taken: () => size,
     take(chunk) {
+      check.foresee(chunk.length)
       hash.update(chunk)
       size += chunk.length
-      if (size > descriptor.size) throw wrongSize(descriptor, `more than ${descriptor.size}`, from)
+    },
+    foresee(bytes) {
+      if (size + bytes > descriptor.size) throw wrongSize(descriptor, `more than ${descriptor.size}`, from)
     },
     conclude() {
       if (size !== descriptor.size) throw wrongSize(descriptor, String(size), from)
@@ -39,6 +44,7 @@ function checkFrom(checked: Checked, hash: Hasher, taken: number): Check {
     },
     copy: () => checkFrom(checked, hash.copy(), size),
   }
+  return check
 }
 
 /**
