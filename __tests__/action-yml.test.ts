@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { INPUTS } from '../src/action/input-table.ts'
+import { inputsOf } from '../src/action/input-table.ts'
 
 type ActionFile = {
   readonly inputs: Readonly<
@@ -24,7 +24,7 @@ function readmeRows(): ReadonlyMap<string, string> {
 
 test('action.yml has the inputs of the table, with their defaults, in its order', () => {
   const declared = Object.entries(action.inputs).map(([name, input]) => ({ name, ...input }))
-  const table = INPUTS.map(({ name, description, required, default: value }) => ({
+  const table = inputsOf('publish').map(({ name, description, required, default: value }) => ({
     name,
     description,
     required,
@@ -52,21 +52,27 @@ test('descriptions are one short line', () => {
 })
 
 test('secret inputs are those that hold secrets', () => {
-  expect(INPUTS.filter(({ secret }) => secret).map(({ name }) => name)).toEqual([
-    'password',
-    'registry-auth',
-    'secrets',
-    'token',
-  ])
+  expect(
+    inputsOf('publish')
+      .filter(({ secret }) => secret)
+      .map(({ name }) => name),
+  ).toEqual(['password', 'registry-auth', 'secrets', 'token'])
 })
 
 describe.skipIf(readme === '')('the README', () => {
   test('shows the inputs of the table and no others', () => {
-    expect([...readmeRows().keys()].sort()).toEqual(INPUTS.map(({ name }) => name).sort())
+    expect([...readmeRows().keys()].sort()).toEqual(
+      inputsOf('publish')
+        .map(({ name }) => name)
+        .sort(),
+    )
   })
 
   test('shows the defaults of the table', () => {
-    const table = INPUTS.map(({ name, required, default: value }) => [name, required ? '**required**' : shown(value)])
+    const table = inputsOf('publish').map(({ name, required, default: value }) => [
+      name,
+      required ? '**required**' : shown(value),
+    ])
     expect(Object.fromEntries(readmeRows())).toEqual(Object.fromEntries(table))
   })
 })

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { INPUTS, type InputRow } from '../src/action/input-table.ts'
+import { type InputRow, inputsOf } from '../src/action/input-table.ts'
 import { OUTPUTS } from '../src/report/output-table.ts'
 
 /**
@@ -25,7 +25,7 @@ const TIERS: readonly (readonly [InputRow['tier'], string])[] = [
 ]
 
 function inputTables(): string {
-  const rows: readonly InputRow[] = INPUTS
+  const rows: readonly InputRow[] = inputsOf('publish')
   return TIERS.map(([tier, title]) => {
     const lines = rows
       .filter((row) => row.tier === tier)

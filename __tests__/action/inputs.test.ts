@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { INPUTS } from '../../src/action/input-table.ts'
+import { inputsOf } from '../../src/action/input-table.ts'
 import { readInputs } from '../../src/action/inputs.ts'
 import { LadingError } from '../../src/error.ts'
 import type { Environment } from '../../src/plan/environment.ts'
@@ -36,7 +36,11 @@ describe('defaults', () => {
   })
 
   test('an empty input is its default', async () => {
-    const empty = Object.fromEntries(INPUTS.filter(({ name }) => name !== 'images').map(({ name }) => [name, '']))
+    const empty = Object.fromEntries(
+      inputsOf('publish')
+        .filter(({ name }) => name !== 'images')
+        .map(({ name }) => [name, '']),
+    )
     const one = await read(empty)
     const other = await read({})
     expect({ ...one.request, origin: 0 }).toEqual({ ...other.request, origin: 0 })
@@ -188,7 +192,9 @@ describe('mistakes', () => {
   })
 
   test('nothing that strangers write makes the reader throw anything else', async () => {
-    const names = INPUTS.map(({ name }) => name).filter((name) => name !== 'context' && name !== 'layout')
+    const names = inputsOf('publish')
+      .map(({ name }) => name)
+      .filter((name) => name !== 'context' && name !== 'layout')
     const place = environment()
     await fc.assert(
       fc.asyncProperty(fc.dictionary(fc.constantFrom(...names), fc.string({ maxLength: 60 })), async (inputs) => {

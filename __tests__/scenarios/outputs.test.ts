@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { INPUTS } from '../../src/action/input-table.ts'
+import { inputsOf } from '../../src/action/input-table.ts'
 import { readLog } from '../support/runner/log.ts'
 import { fakeTrivy, TRIVY } from './programs.ts'
 import { expectGreen, layout, registry, runner, twoPlatforms } from './stage.ts'
@@ -70,7 +70,7 @@ test('an input that is empty means its default', async () => {
   const one = await registry()
   await layout(on)
   await fakeTrivy(on)
-  const empty = Object.fromEntries(INPUTS.map(({ name }) => [name, '']))
+  const empty = Object.fromEntries(inputsOf('publish').map(({ name }) => [name, '']))
   const end = await on.step({ inputs: { ...empty, ...TRIVY, images: `${one.host}/acme/api`, layout: 'layout' } })
   expectGreen(end)
   expect(end.main.outputs['scan-result']).toBe('clean')

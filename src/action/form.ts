@@ -1,5 +1,5 @@
 import { LadingError } from '../error.ts'
-import { defaultOf, INPUTS, type InputName, type InputRow, variableOf } from './input-table.ts'
+import { type ActionName, defaultOf, type InputName, type InputRow, inputsOf, variableOf } from './input-table.ts'
 
 /** The variables of a process, as `process.env` has them. */
 export type ProcessVariables = Readonly<Record<string, string | undefined>>
@@ -20,17 +20,21 @@ export type Form = {
   readonly text: (name: InputName) => string
   /** whether the user wrote something else than the default */
   readonly given: (name: InputName) => boolean
+  /** whether the action has such an input at all */
+  readonly has: (name: InputName) => boolean
   readonly mistakes: Mistake[]
   readonly notices: string[]
 }
 
 /** Takes the inputs out of the variables. Absent and empty both mean the default: expressions that yield nothing are common. */
-export function openForm(variables: ProcessVariables): Form {
-  const values = new Map<string, string>(INPUTS.map((row) => [row.name, textOf(row, variables)]))
-  const defaults = new Map<string, string>(INPUTS.map((row) => [row.name, defaultOf(row)]))
+export function openForm(variables: ProcessVariables, action: ActionName = 'publish'): Form {
+  const rows = inputsOf(action)
+  const values = new Map<string, string>(rows.map((row) => [row.name, textOf(row, variables)]))
+  const defaults = new Map<string, string>(rows.map((row) => [row.name, defaultOf(row)]))
   const text = (name: InputName) => values.get(name) ?? ''
   const given = (name: InputName) => text(name).trim() !== (defaults.get(name) ?? '')
-  return { text, given, mistakes: unknownInputs(variables), notices: [] }
+  const has = (name: InputName) => values.has(name)
+  return { text, given, has, mistakes: unknownInputs(variables, rows), notices: [] }
 }
 
 /**
@@ -52,8 +56,8 @@ function textOf(row: InputRow, variables: ProcessVariables): string {
 
 // A runner makes INPUT_* out of every key below `with:`, unknown ones included. It upper-cases all of them,
 // so a variable with a lower-case letter or a space in its name is somebody else's.
-function unknownInputs(variables: ProcessVariables): Mistake[] {
-  const known = INPUTS.map((row) => row.name)
+function unknownInputs(variables: ProcessVariables, rows: readonly InputRow[]): Mistake[] {
+  const known = rows.map((row) => row.name)
   const made = new Set(known.map(variableOf))
   return Object.keys(variables)
     .filter((name) => /^INPUT_./.test(name) && name === name.toUpperCase() && !/\s/.test(name) && !made.has(name))

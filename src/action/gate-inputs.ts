@@ -21,8 +21,8 @@ const LIMITS = {
 export async function readGate(form: Form, environment: Environment): Promise<Gate> {
   const scan = readChoice(form, 'scan', ['gate', 'report', 'off'])
   const baseline = readBaseline(form)
-  const sbom = readChoice(form, 'sbom-format', ['', ...SBOM_FORMATS])
-  const uploadSarif = readFlag(form, 'upload-sarif')
+  const sbom = form.has('sbom-format') ? readChoice(form, 'sbom-format', ['', ...SBOM_FORMATS]) : ''
+  const uploadSarif = form.has('upload-sarif') && readFlag(form, 'upload-sarif')
   if (scan === 'off') {
     const asked = { 'scan-baseline': baseline !== '', 'sbom-format': sbom !== '', 'upload-sarif': uploadSarif }
     for (const input of ['scan-baseline', 'sbom-format', 'upload-sarif'] as const) {

@@ -6,7 +6,7 @@ export type InputRow = {
   /** its value is masked before anything else is printed */
   readonly secret: boolean
   /** where documentation shows it: the first dozen, or one of the subjects */
-  readonly tier: 'first' | 'names' | 'login' | 'build' | 'scan' | 'push'
+  readonly tier: 'first' | 'names' | 'login' | 'build' | 'scan' | 'mirror' | 'push'
   readonly description: string
 }
 
@@ -282,16 +282,168 @@ const ROWS = {
   },
 } as const satisfies Readonly<Record<string, Said>>
 
-export type InputName = keyof typeof ROWS
+/** What the scan of mirror and promote is told, as that of publish. */
+const SCAN_ROWS = {
+  severity: ROWS.severity,
+  'ignore-unfixed': ROWS['ignore-unfixed'],
+  scanners: ROWS.scanners,
+  'pkg-types': ROWS['pkg-types'],
+  'skip-dirs': ROWS['skip-dirs'],
+  'skip-files': ROWS['skip-files'],
+  trivyignores: ROWS.trivyignores,
+  'trivy-config': ROWS['trivy-config'],
+  vex: ROWS.vex,
+  'trivy-version': ROWS['trivy-version'],
+  'trivy-path': ROWS['trivy-path'],
+  'trivy-archive': ROWS['trivy-archive'],
+  'db-repository': ROWS['db-repository'],
+  'java-db-repository': ROWS['java-db-repository'],
+  'db-max-age': ROWS['db-max-age'],
+  'scan-timeout': ROWS['scan-timeout'],
+  'scan-cache': ROWS['scan-cache'],
+} as const
 
-/** Every input that works. An input is declared when it works, never before. */
-export const INPUTS: readonly InputRow[] = Object.entries<Said>(ROWS).map(([name, said]) => ({
-  name,
-  default: '',
-  required: false,
-  secret: false,
-  ...said,
-}))
+/** How registries are reached and what is told of it, as in publish. */
+const WAY_ROWS = {
+  'dry-run': ROWS['dry-run'],
+  retries: ROWS.retries,
+  parallel: ROWS.parallel,
+  'registry-config': ROWS['registry-config'],
+  'rate-limit': {
+    ...ROWS['rate-limit'],
+    description: 'Pull limit of Docker Hub: what no longer fits is held for the next run (fail, strict), warn or off',
+  },
+  'rate-limit-reserve': ROWS['rate-limit-reserve'],
+  summary: ROWS.summary,
+  'report-dir': {
+    ...ROWS['report-dir'],
+    description: 'Folder for the report; the temp folder of the runner when empty',
+  },
+} as const
+
+const TOKEN_ROW = { ...ROWS.token, description: 'Token of the job, for ghcr.io' } as const
+
+const MIRROR_ROWS = {
+  images: {
+    tier: 'first',
+    description:
+      'What to copy, source => target, target a line; ; tags=, newest=, platforms=, referrers=, allow-empty after them',
+  },
+  config: {
+    tier: 'first',
+    description: 'A file in the format of regsync with what to copy, beside or instead of images',
+  },
+  'registry-auth': ROWS['registry-auth'],
+  platforms: {
+    tier: 'mirror',
+    description: 'Copy these platforms only; a new index is made of them, with a digest of its own',
+  },
+  referrers: {
+    tier: 'mirror',
+    default: 'true',
+    description: 'Carry signatures, SBOMs and attestations along: true, recheck (those of unchanged images too), false',
+  },
+  existing: {
+    tier: 'mirror',
+    default: 'follow',
+    description: 'When a target shows another image: follow the source, add only what is missing, fail',
+  },
+  'min-age': {
+    tier: 'mirror',
+    description:
+      'Take a new image only when it is this old, such as 3d; by its creation and by its first sighting in lock-file',
+  },
+  'min-age-except': {
+    tier: 'mirror',
+    description: 'Sources that need not wait, as globs over registry/path:tag',
+  },
+  backup: {
+    tier: 'mirror',
+    description: 'A name that keeps the old image before it is overwritten, such as backup-{{.Ref.Tag}}',
+  },
+  prune: {
+    tier: 'mirror',
+    default: 'false',
+    description:
+      'Remove tags that left the source and that lock-file says were written here: true, plan (only show them), false',
+  },
+  'lock-file': {
+    tier: 'mirror',
+    description: 'A file of the workspace that remembers digests and times from run to run',
+  },
+  check: {
+    tier: 'mirror',
+    default: 'false',
+    description: 'Write nothing and set the output drift: true; strict is red when something would be written',
+  },
+  'on-error': {
+    tier: 'mirror',
+    default: 'continue',
+    description: 'When one image fails: continue with the others and be red at the end, or abort',
+  },
+  'time-budget': {
+    tier: 'mirror',
+    description: 'Begin nothing new after this time, such as 50m, and say what is left for the next run',
+  },
+  scan: {
+    tier: 'scan',
+    default: 'off',
+    description:
+      'gate: what has findings does not enter and the old image stays; report: findings are reported; off: no scan',
+  },
+  ...SCAN_ROWS,
+  ...WAY_ROWS,
+  token: TOKEN_ROW,
+} as const satisfies Readonly<Record<string, Said>>
+
+const PROMOTE_ROWS = {
+  from: {
+    tier: 'first',
+    required: true,
+    description: 'The image that gets new names, by tag or digest, such as ghcr.io/acme/app@sha256:…',
+  },
+  images: { ...ROWS.images, description: 'Repositories where it gets them, one a line or comma-separated' },
+  tags: ROWS.tags,
+  flavor: ROWS.flavor,
+  version: ROWS.version,
+  'existing-tag': {
+    ...ROWS['existing-tag'],
+    default: 'fail',
+    description: 'When a fixed tag shows another image: fail, keep it, or overwrite it',
+  },
+  'moving-tags': {
+    ...ROWS['moving-tags'],
+    description: 'forward: a tag that would go backwards is an error; force moves it anyway, to roll back',
+  },
+  referrers: MIRROR_ROWS.referrers,
+  registry: ROWS.registry,
+  username: ROWS.username,
+  password: ROWS.password,
+  'registry-auth': ROWS['registry-auth'],
+  scan: ROWS.scan,
+  ...SCAN_ROWS,
+  ...WAY_ROWS,
+  'on-registry-failure': ROWS['on-registry-failure'],
+  token: TOKEN_ROW,
+} as const satisfies Readonly<Record<string, Said>>
+
+const ROWS_OF = { publish: ROWS, mirror: MIRROR_ROWS, promote: PROMOTE_ROWS } as const
+
+/** The three actions of the family; one bundle serves them all. */
+export type ActionName = keyof typeof ROWS_OF
+
+export type InputName = keyof typeof ROWS | keyof typeof MIRROR_ROWS | keyof typeof PROMOTE_ROWS
+
+/** Every input of an action that works, in the order of documentation. An input is declared when it works, never before. */
+export function inputsOf(action: ActionName): readonly InputRow[] {
+  return Object.entries<Said>(ROWS_OF[action]).map(([name, said]) => ({
+    name,
+    default: '',
+    required: false,
+    secret: false,
+    ...said,
+  }))
+}
 
 /** The environment variable in which a runner hands over an input: upper case, spaces to `_`, dashes stay. */
 export function variableOf(name: string): string {

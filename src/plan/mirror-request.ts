@@ -3,6 +3,7 @@ import type { Platform } from '../image/platform.ts'
 import type { Reference, Repository, TagReference } from '../image/reference.ts'
 import type { NameTemplate } from '../tags/name-template.ts'
 import type { TagPattern, TagSelection } from '../tags/select.ts'
+import type { Lock } from './lock.ts'
 import type { Gate, RateLimitPolicy } from './request.ts'
 
 /**
@@ -18,6 +19,10 @@ export type MirrorRequest = {
   readonly onError: 'continue' | 'abort'
   /** the file that remembers what was copied, absolute; absent: nothing is remembered */
   readonly lockFile?: string
+  /** what that file remembers */
+  readonly lock: Lock
+  /** images that are copied at a time */
+  readonly imagesAtATime: number
   /** after this time nothing new is begun; absent: no end */
   readonly timeBudgetMs?: number
   readonly rateLimit: RateLimitPolicy

@@ -9,7 +9,7 @@ export function verdictOf(report: Report): string {
   if (report.reason !== '') paragraphs.push(`Why: ${prose(report.reason)}`)
   const glance = glanceOf(report)
   if (glance !== '') paragraphs.push(glance)
-  if (report.failure !== undefined) paragraphs.push(explanation(report.failure))
+  if (report.failure !== undefined) paragraphs.push(explanationOf(report.failure))
   return paragraphs.join('\n\n')
 }
 
@@ -54,8 +54,8 @@ const SCANNED: Readonly<Record<Report['scan']['decision'], string>> = {
   '': '',
 }
 
-/** The first line of a message says what happened; the ones below it are details. */
-function explanation({ message, hint }: Failure): string {
+/** What happened, and what to do about it: the first line of a message says it, the ones below it are details. */
+export function explanationOf({ message, hint }: Failure): string {
   const [first = '', ...details] = message.split('\n')
   const lines = details.slice(0, MOST_DETAILS).map((line) => `> - ${code(line, 400)}`)
   const list = lines.length === 0 ? [] : ['>', ...lines]

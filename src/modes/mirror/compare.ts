@@ -1,0 +1,128 @@
+import { asLadingError, LadingError } from '../../error.ts'
+import { DOCKER_HUB, formatReference } from '../../image/reference.ts'
+import { plainLine } from '../../plain-text.ts'
+import {
+  decideTarget,
+  type Fate,
+  type MirrorTask,
+  type SeenTask,
+  type Sight,
+  wantedDigest,
+} from '../../plan/mirror-plan.ts'
+import { count } from '../../plan/print.ts'
+import type { Say } from '../run.ts'
+import { ageOf } from './ages.ts'
+import { readCounted } from './counted.ts'
+import { type MirrorRun, remoteOf } from './ledger.ts'
+import { type Part, partOf } from './part.ts'
+
+/** An image of which something is to be done. */
+export type Changed = SeenTask & {
+  /** targets that are to be written */
+  readonly open: readonly Sight[]
+  /** targets that show it already, and whose signatures and the like are looked at all the same (`recheck`) */
+  readonly recheck: readonly Sight[]
+  /** what of it is copied */
+  readonly part: Part
+}
+
+/**
+ * What changed, found by HEAD requests alone, on both sides and all at once. What did not is settled here, and so is what
+ * may not be written, or not yet.
+ */
+export async function compare(run: MirrorRun, tasks: readonly MirrorTask[], say: Say): Promise<readonly Changed[]> {
+  const compared = await Promise.all(tasks.map((task) => orFail(run, task, () => compareOne(run, task))))
+  const changed = compared.flatMap((task) => task ?? [])
+  const open = changed.reduce((sum, task) => sum + task.open.length, 0)
+  say(`${count(tasks.length, 'image')} looked at, ${open === 0 ? 'nothing' : count(open, 'target')} to write`)
+  return changed
+}
+
+/** One image that cannot be looked at stops no other. */
+export async function orFail<T>(run: MirrorRun, task: MirrorTask, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (thrown) {
+    const error = asLadingError(thrown)
+    if (error.code === 'CANCELLED') throw error
+    run.ledger.fail(task, [], error)
+    return undefined
+  }
+}
+
+async function compareOne(run: MirrorRun, task: MirrorTask): Promise<Changed | undefined> {
+  const looked = await lookAt(run, task)
+  const source = readCounted(run, task.source)
+  // Of a part nobody knows the digest beforehand, unless the lock file remembers it. A target may show it already.
+  const early = looked.wanted === undefined ? await partOf(looked, source) : undefined
+  const seen = early === undefined ? looked : { ...looked, wanted: early.root.digest }
+  const decided = seen.sights.map((sight) => ({ sight, fate: decideTarget(seen, sight) }))
+  for (const { sight, fate } of decided) settleNow(run, seen, sight, fate)
+  const having = (act: Fate['act']) => decided.filter(({ fate }) => fate.act === act).map(({ sight }) => sight)
+  const open = having('copy')
+  const recheck = looksAgain(seen) ? having('unchanged') : []
+  if (open.length === 0) savePull(run, seen)
+  if (open.length > 0 && !(await isRipe(run, seen, open))) return undefined
+  if (open.length + recheck.length === 0) return undefined
+  return { ...seen, open, recheck, part: early ?? (await partOf(seen, source)) }
+}
+
+/** Whether what belongs to an image is looked for though the image is there. */
+function looksAgain({ entry }: MirrorTask): boolean {
+  return entry.referrers.carry === 'recheck' || entry.digestTags === 'recheck'
+}
+
+/** What needs no work any more. */
+function settleNow({ ledger }: MirrorRun, task: SeenTask, sight: Sight, fate: Fate): void {
+  switch (fate.act) {
+    case 'unchanged':
+      if (!looksAgain(task)) ledger.settle(task, sight, { outcome: 'unchanged' })
+      break
+    case 'kept':
+      ledger.settle(task, sight, { outcome: 'kept', reason: fate.reason })
+      break
+    case 'fail': {
+      const message = `${formatReference(sight.target)} ${fate.reason}`
+      ledger.fail(task, [sight], new LadingError('TAG_EXISTS', message, { hint: FAIL_HINT }))
+      break
+    }
+    case 'copy':
+      break
+  }
+}
+
+const TYPE_HINT = 'Name the type in `mediaTypes` of the file if it is to be copied too.'
+const FAIL_HINT = 'Set `existing: follow` to overwrite it, or remove it at the target.'
+
+async function lookAt(run: MirrorRun, task: MirrorTask): Promise<SeenTask> {
+  const { source, targets, entry } = task
+  const [shown, ...befores] = await Promise.all([
+    remoteOf(run, source, 'pull').resolve('tag' in source ? source.tag : source.digest),
+    ...targets.map((target) => remoteOf(run, target, 'push').resolve(target.tag)),
+  ])
+  if (shown === undefined) {
+    throw new LadingError('SOURCE_MISSING', `looking at the source ${formatReference(source)}: it is not there`)
+  }
+  run.ledger.saw(task, shown.digest)
+  const sights = targets.map((target, at) => ({ target, before: befores[at] }))
+  if (entry.mediaTypes.length > 0 && !entry.mediaTypes.includes(shown.mediaType)) {
+    const why = `the source is of the type ${plainLine(shown.mediaType, 200)}, which is not to be copied`
+    throw new LadingError('CONTENT_INVALID', `looking at the source ${formatReference(source)}: ${why}`, {
+      hint: TYPE_HINT,
+    })
+  }
+  const wanted = wantedDigest(task, shown.digest, run.ledger.lock())
+  return { ...task, shown, ...(wanted === undefined ? {} : { wanted }), sights }
+}
+
+/** A pull that whoever looks by GET would have spent. */
+function savePull({ facts }: MirrorRun, { source }: SeenTask): void {
+  if (source.registry === DOCKER_HUB) facts.pulls.saved += 1
+}
+
+async function isRipe(run: MirrorRun, task: SeenTask, open: readonly Sight[]): Promise<boolean> {
+  const age = await ageOf(run, task)
+  if (age.ripe) return true
+  for (const sight of open) run.ledger.settle(task, sight, { outcome: 'held', reason: age.why })
+  return false
+}

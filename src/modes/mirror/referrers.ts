@@ -1,0 +1,54 @@
+import { tagsOnce } from '../../content/found-referrers.ts'
+import { copyReferrers, type ReferrersCarried } from '../../content/referrers.ts'
+import type { Source } from '../../content/store.ts'
+import type { Descriptor } from '../../image/descriptor.ts'
+import { formatRepository, type Repository } from '../../image/reference.ts'
+import type { Sight } from '../../plan/mirror-plan.ts'
+import type { Changed } from './compare.ts'
+import { type MirrorRun, remoteOf } from './ledger.ts'
+
+/** What came along with an image, by the name of the target's repository. */
+export type CarriedAlong = ReadonlyMap<string, ReferrersCarried>
+
+const NOTHING: CarriedAlong = new Map()
+
+/**
+ * Brings signatures, SBOMs and attestations of an image to where its content is by now. Nobody pulls by them, so they come
+ * before the tags: whoever verifies what a tag shows finds them there.
+ */
+export async function carryReferrers(
+  run: MirrorRun,
+  task: Changed,
+  { root, source, sights }: { readonly root: Descriptor; readonly source: Source; readonly sights: readonly Sight[] },
+): Promise<CarriedAlong> {
+  const { referrers, digestTags } = task.entry
+  if ((referrers.carry === 'no' && digestTags === 'no') || sights.length === 0) return NOTHING
+  const from = referrers.from ?? task.source
+  const origin = remoteOf(run, from, 'pull')
+  const places = new Map(sights.map(({ target }) => [formatRepository(target), referrers.to ?? target] as const))
+  const targets = [...places].map(([name, place]) => ({ name, remote: remoteOf(run, place, 'push') }))
+  const carried = await copyReferrers(root, {
+    // The image itself is read where it lies; what belongs to it, beside it or in the place that is named.
+    source: referrers.from === undefined ? { ...origin, fetch: source.fetch } : origin,
+    targets: targets.map(({ remote }) => remote),
+    wish: {
+      filters: referrers.carry === 'no' ? NO_LISTED : referrers.filters,
+      digestTags: digestTags !== 'no',
+    },
+    tags: tagsOf(run, from),
+    signal: run.edges.clock.signal,
+    sleep: run.edges.clock.sleep,
+  })
+  return new Map(targets.flatMap(({ name }, at) => (carried[at] === undefined ? [] : [[name, carried[at]] as const])))
+}
+
+/** No manifest is of this type: only tags are carried. */
+const NO_LISTED = [{ artifactType: 'application/vnd.lading.none', annotations: {} }]
+
+/** The tags of a repository, listed once for all of its images. */
+function tagsOf(run: MirrorRun, repository: Repository): ReturnType<typeof tagsOnce> {
+  const name = formatRepository(repository)
+  const known = run.facts.tagLists.get(name) ?? tagsOnce(remoteOf(run, repository, 'pull'))
+  run.facts.tagLists.set(name, known)
+  return known
+}
