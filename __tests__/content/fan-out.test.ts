@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { copyToAll, type FanOut } from '../../src/content/fan-out.ts'
 import type { Target } from '../../src/content/store.ts'
+import { turns } from '../../src/content/turns.ts'
 import { LadingError } from '../../src/error.ts'
 import type { Descriptor } from '../../src/image/descriptor.ts'
 import { digestOf } from '../../src/image/digest.ts'
@@ -166,14 +167,16 @@ describe('copyToAll', () => {
       if (target === fast && descriptor.digest === image.digest) fastIsDone.resolve()
     }
     const patience = { windowBytes: 200_000, lagMs: 30 }
-    const outcomes = await run(image, { source: inPieces(source), targets: [fast, slow], onCopied, patience })
+    // One blob at a time, so that the other blobs too would wait for it.
+    const turn = turns(1)
+    const outcomes = await run(image, { source: inPieces(source), targets: [fast, slow], onCopied, patience, turn })
     expect(outcomes.every(({ arrived }) => arrived)).toBe(true)
     expect(opened).toBe(1)
     expect(counted(source.fetched)[digestOf(big)]).toBe(2)
     expect(await store.exists(image)).toBe(true)
   })
 
-  test('does not wait for ever for one that takes long to look, or to begin', async () => {
+  test.each(['exists', 'push'] as const)('does not wait for ever for one that takes long: %s', async (verb) => {
     const source = memoryStore()
     const image = putImage(source, 'amd64', ['one'])
     const [fast, slow] = [memoryStore('fast'), memoryStore('slow')]
@@ -181,12 +184,13 @@ describe('copyToAll', () => {
     const onCopied: FanOut['onCopied'] = (target, { descriptor }) => {
       if (target === fast && descriptor.digest === image.digest) fastIsDone.resolve()
     }
-    for (const verb of ['exists', 'push'] as const) {
-      slow.before = (now) => (now === verb ? fastIsDone.promise : undefined)
-      const patience = { windowBytes: 200_000, lagMs: 30 }
-      const outcomes = await run(image, { source, targets: [fast, slow], onCopied, patience })
-      expect(outcomes.every(({ arrived }) => arrived)).toBe(true)
-    }
+    slow.before = (now) => (now === verb ? fastIsDone.promise : undefined)
+    const patience = { windowBytes: 200_000, lagMs: 30 }
+    // One blob at a time, so that the other blobs too would wait for it.
+    const turn = turns(1)
+    const outcomes = await run(image, { source, targets: [fast, slow], onCopied, patience, turn })
+    expect(outcomes.every(({ arrived }) => arrived)).toBe(true)
+    expect(await slow.exists(image)).toBe(true)
   })
 
   test('gives corrupt bytes to nobody', async () => {

@@ -162,6 +162,17 @@ describe('what refers to an image', () => {
     expect(target?.requests.filter(({ step }) => step === 'tag-put' || step === 'referrers')).toEqual([])
   })
 
+  test('is left to the registry where it has a list, though it does not say so and shows it late', async () => {
+    const all = await world({}, {})
+    signAll(all)
+    const [target] = all.targets
+    target?.fail({ step: 'manifest-put', effect: { kind: 'headers', set: { 'oci-subject': undefined } } })
+    target?.fail({ step: 'referrers', effect: { kind: 'json', set: { manifests: [] } } })
+    const [carried] = await all.run()
+    expect(carried).toMatchObject({ referrers: 3, lists: 0 })
+    expect(target?.create(PATH).tags.size).toBe(0)
+  })
+
   test('is read once for several targets, and one that fails does not disturb the others', async () => {
     const all = await world({}, {}, { referrers: false }, {})
     const { signature } = signAll(all)
@@ -267,7 +278,8 @@ describe('the list under the fallback tag', () => {
     const late = put(target, { subject: image, artifactType: 'late', layers: ['late'] })
     const remote = client.remote(`${target.host}/${PATH}`)
     let looks = 0
-    // Between the reading and the look before the write, and again between the write and the read-back.
+    let writes = 0
+    // Between the reading and the look before the write.
     const racing: ReferrerTarget = {
       ...remote,
       async resolve(tag) {
@@ -275,9 +287,15 @@ describe('the list under the fallback tag', () => {
         if (looks === 2) putList(target, image, [own, late])
         return remote.resolve(tag)
       },
+      async tag(manifest, tag) {
+        writes += 1
+        return remote.tag(manifest, tag)
+      },
     }
     const [carried] = await run({ targets: [racing] })
     expect(carried?.error).toBeUndefined()
+    // What the other one wrote was never overwritten by a list without it.
+    expect(writes).toBe(1)
     expect(listAt(target, image)).toMatchObject({
       manifests: [{ digest: own.digest }, { digest: late.digest }, { digest: signature.digest }],
     })
