@@ -47,8 +47,10 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   'git.ts': ['type edges.ts'],
   'world.ts': ['type access.ts', 'build', 'cache', 'content', 'type edges.ts', 'image', 'net', 'project', 'registry'],
   'release.ts': [],
-  'step.ts': ['action', 'type edges.ts', 'error.ts', 'type plan', 'release.ts', 'report', 'run.ts', 'world.ts'],
-  'main.ts': ['action', 'error.ts', 'plan', 'release.ts', 'step.ts'],
+  'step.ts': ['action', 'error.ts', 'ground.ts', 'type plan', 'report', 'run.ts'],
+  'ground.ts': ['action', 'type edges.ts', 'type plan', 'release.ts', 'world.ts'],
+  'mirror-step.ts': ['action', 'error.ts', 'ground.ts', 'plan', 'release.ts', 'report', 'run.ts'],
+  'main.ts': ['action', 'error.ts', 'mirror-step.ts', 'plan', 'release.ts', 'step.ts'],
 }
 
 /** Rooms that may not touch the world, and what of Node they may have nevertheless. */

@@ -8,6 +8,7 @@ import { cleanUp } from './action/post.ts'
 import { type Surroundings, surroundings } from './action/process.ts'
 import { errorAnnotation, makeReporter } from './action/reporter.ts'
 import { readState, saveState } from './action/state.ts'
+import { actionOf } from './action/which.ts'
 import { asLadingError } from './error.ts'
 import { announce } from './plan/announce.ts'
 import type { Environment } from './plan/environment.ts'
@@ -21,6 +22,10 @@ async function begin(around: Surroundings): Promise<number> {
   saveState(around.variables, 'begun', 'true')
   for (const secret of await masksOf(around.variables)) around.write(addMask(secret))
   const signal = cancelSignal(around.signals)
+  if (actionOf(around.program) === 'mirror') {
+    const { mirrorStep } = await import('./mirror-step.ts')
+    return mirrorStep(around, signal)
+  }
   const asked = await ask(around, signal)
   // Nothing but the first line needs to be there at once; the rest is loaded while people read it.
   const { carryOut } = await import('./step.ts')

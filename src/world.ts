@@ -37,6 +37,8 @@ export type Materials = {
   readonly retries: number
   readonly parallel: number
   readonly release: string
+  /** whether logins that docker keeps on this machine count too; default: they do */
+  readonly machineLogins?: boolean
 }
 
 /** The repository of the run: where it lies, and where GitHub tells of it. */
@@ -49,12 +51,8 @@ export type World = { readonly edges: Edges; close(): Promise<void> }
 const LAST_REQUESTS_MS = 5000
 /** Look-ups run wider than transfers; this bounds the sockets of both together. */
 const LOOK_UP_SOCKETS = 16
-/** The longest time for which nobody looks whether a sleep is still wanted. */
-const NAP_MS = 500
 
-export async function openWorld(given: Materials): Promise<World> {
-  const over = new AbortController()
-  const materials = { ...given, clock: wakingAt(over.signal, given.clock) }
+export async function openWorld(materials: Materials): Promise<World> {
   const { reporter, clock, exec, scratch, signal, parallel } = materials
   const proxy = readProxySettings(materials.variables)
   const settings = await knownSettings(materials)
@@ -104,26 +102,7 @@ export async function openWorld(given: Materials): Promise<World> {
       return environment
     },
   }
-  async function close(): Promise<void> {
-    over.abort()
-    await wire.close()
-  }
-  return { edges, close }
-}
-
-/**
- * A clock whose sleepers are woken when the world is closed. Who was asked for something and said “later” may still be
- * slept for when nobody wants it any more, and that would hold up the end of the process.
- */
-function wakingAt(over: AbortSignal, clock: Clock): Clock {
-  async function sleep(milliseconds: number): Promise<void> {
-    let left = milliseconds
-    do {
-      await clock.sleep(Math.min(left, NAP_MS))
-      left -= NAP_MS
-    } while (left > 0 && !over.aborted)
-  }
-  return { ...clock, sleep }
+  return { edges, close: wire.close }
 }
 
 /**
@@ -153,10 +132,11 @@ function cacheOf({ variables, retries, clock, reporter, mask }: Materials, wire:
   return openCache({ variables, wire, retries, now, sleep, random: Math.random, debug: reporter.debug, mask })
 }
 
-function userLogins({ variables, exec, mask }: Materials): DockerLogins {
-  const authConfig = variables['DOCKER_AUTH_CONFIG']
+function userLogins({ variables, exec, mask, scratch, machineLogins = true }: Materials): DockerLogins {
+  const authConfig = machineLogins ? variables['DOCKER_AUTH_CONFIG'] : undefined
+  const directory = machineLogins ? dockerFolder(variables) : join(scratch.directory, 'no-logins')
   const env = { ...dockerEnvironment(variables), ...helperEnvironment(variables) }
-  return dockerLogins({ directory: dockerFolder(variables), authConfig, exec, env, mask })
+  return dockerLogins({ directory, authConfig, exec, env, mask })
 }
 
 /** The private configuration for programs, made when the first of them is about to run. */

@@ -1,5 +1,6 @@
 import { nameImage } from '../tags/name.ts'
 import type { Environment } from './environment.ts'
+import type { MirrorRequest } from './mirror-request.ts'
 import { occasionOf } from './occasion.ts'
 import { count } from './print.ts'
 import type { PublishRequest } from './request.ts'
@@ -19,4 +20,11 @@ export function announce(release: string, request: PublishRequest, environment: 
   const from = origin.kind === 'layout' ? ' from a finished layout' : ''
   const where = count(images.length, 'repository', 'repositories')
   return `Lading ${release}: publish ${title} ${names.version}${commit}${from}${platforms} to ${where}`
+}
+
+/** The first line of a mirror. */
+export function announceMirror(release: string, { entries, check, dryRun }: MirrorRequest): string {
+  const files = [...new Set(entries.map(({ origin }) => origin.file))]
+  const only = check !== 'off' || dryRun ? ', writing nothing' : ''
+  return `Lading ${release}: mirror ${count(entries.length, 'entry', 'entries')} of ${files.join(' and ')}${only}`
 }

@@ -47,3 +47,9 @@ export type MirrorTraffic = {
   readonly requests: Readonly<Record<string, number>>
   readonly retries: number
 }
+
+/** The report of a mirror that failed before it knew anything. */
+export function mirrorFailure(failure: Failure): MirrorReport {
+  const nothing = { images: [], registries: [], pulls: { spent: 0, saved: 0 }, rateLimits: [], phases: [] }
+  return { schema: 1, mode: 'mirror', result: 'failed', reason: '', ...nothing, failure }
+}
