@@ -151,7 +151,7 @@ jobs:
   })
 
   async function temporaryFolders(): Promise<readonly string[]> {
-    return (await readdir(join(folder, 'temp'))).filter((name) => !/^lading-(?:report|bake)/.test(name))
+    return (await readdir(join(folder, 'temp'))).filter((name) => !/^lading-(?:report|bake|scan)/.test(name))
   }
 })
 

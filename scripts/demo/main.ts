@@ -110,7 +110,7 @@ function reasonOf({ main }: StepEnd): string | undefined {
 }
 
 function leavesOnlyReport({ leftovers }: StepEnd): boolean {
-  return leftovers.every((path) => /^temp\/lading-(?:report|bake)[^/]*\.json$/.test(path))
+  return leftovers.every((path) => /^temp\/lading-(?:report|bake|scan)[^/]*\.(?:json|sarif)$/.test(path))
 }
 
 function showAll({ registries }: Stage, digest: string): boolean {
