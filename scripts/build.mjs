@@ -28,6 +28,8 @@ export async function build(target = join(root, 'dist')) {
       if (/^\d+\.index\.js$/.test(file)) await minifyChunk(join(work, file))
       normalise(join(work, file))
     }
+    // Each action starts the bundle by a file of its own, and the name of that tells which one it is.
+    for (const action of ['mirror', 'promote']) writeFileSync(join(work, `${action}.js`), "import './index.js'\n")
     rmSync(target, { recursive: true, force: true })
     cpSync(work, target, { recursive: true })
   } finally {

@@ -13,7 +13,13 @@ import { folderWith } from './given.ts'
 async function toldOf(report: Report) {
   const directory = folderWith({ out: '' })
   const variables = { GITHUB_OUTPUT: join(directory, 'out'), 'INPUT_REPORT-DIR': 'files', INPUT_SUMMARY: 'false' }
-  const told = await tell(report, [], { variables, directory, program: '', signals: new EventEmitter(), write: () => undefined })
+  const told = await tell(report, [], {
+    variables,
+    directory,
+    program: '',
+    signals: new EventEmitter(),
+    write: () => undefined,
+  })
   const outputs = parseRecords(readFileSync(join(directory, 'out'), 'utf8'))
   return { told, outputs, folder: join(directory, 'files'), files: readdirSync(join(directory, 'files')) }
 }

@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { digestOf } from '../../src/image/digest.ts'
-import { formatLock, type Lock, NO_LOCK, parseLock, withoutTarget, withSighting, withWritten } from '../../src/plan/lock.ts'
+import {
+  formatLock,
+  type Lock,
+  NO_LOCK,
+  parseLock,
+  withoutTarget,
+  withSighting,
+  withWritten,
+} from '../../src/plan/lock.ts'
 
 const SOURCE = 'docker.io/library/node:22'
 const TARGET = 'ghcr.io/acme/node:22'
@@ -34,7 +42,9 @@ test('a source without targets is forgotten with its last one', () => {
   const lock = lockOf(seen(OLD, MONDAY), written(OLD, MONDAY))
   expect(withoutTarget(lock, SOURCE, TARGET)).toEqual(NO_LOCK)
   const two = withWritten(lock, SOURCE, 'quay.io/acme/node:22', { digest: OLD, of: OLD, now: MONDAY })
-  expect(Object.keys(withoutTarget(two, SOURCE, TARGET).images[SOURCE]?.targets ?? {})).toEqual(['quay.io/acme/node:22'])
+  expect(Object.keys(withoutTarget(two, SOURCE, TARGET).images[SOURCE]?.targets ?? {})).toEqual([
+    'quay.io/acme/node:22',
+  ])
 })
 
 test('as a file it is sorted, and reads back as it was', () => {
@@ -52,7 +62,10 @@ test.each([
   ['[]', 'it is not JSON'],
   ['{"schema":2,"images":{}}', 'it is of another version: its `schema` is not 1'],
   ['{"schema":1}', 'it has no `images`'],
-  ['{"schema":1,"images":{"a:1":{"digest":"sha256:1","seen":"2026-11-16","targets":{}}}}', 'the entry of a:1 is damaged'],
+  [
+    '{"schema":1,"images":{"a:1":{"digest":"sha256:1","seen":"2026-11-16","targets":{}}}}',
+    'the entry of a:1 is damaged',
+  ],
   [
     `{"schema":1,"images":{"a:1":{"digest":"${OLD}","seen":"2026-11-16","targets":{"b:1":{}}}}}`,
     'the entry of a:1 is damaged',

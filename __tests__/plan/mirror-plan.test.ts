@@ -33,7 +33,10 @@ test.each([
   ['fail', 'new', 'unchanged'],
 ] as const)('existing: %s, and the target shows %s: %s', (existing, before, act) => {
   const task = taskOf('docker.io/library/node:22', ['ghcr.io/acme/node:22'], { existing })
-  const sight = { target: target('ghcr.io/acme/node:22'), before: before === undefined ? undefined : descriptor(before) }
+  const sight = {
+    target: target('ghcr.io/acme/node:22'),
+    before: before === undefined ? undefined : descriptor(before),
+  }
   const seen = { ...task, shown: descriptor('new'), wanted: digestOf('new'), sights: [sight] }
   expect(decideTarget(seen, sight).act).toBe(act)
 })
