@@ -57,7 +57,9 @@ describe.skipIf(!ready)('the login for a private base image', () => {
     expect(changed.filter((path) => !/^\.docker\/buildx(\/|$)/.test(path))).toEqual([])
     expect((await machine.calls()).map(({ program }) => program)).toEqual([])
     expect(
-      step.leftovers.filter((path) => path.startsWith('temp/') && !/lading-(?:(?:report|bake)\.json|scan\.sarif)$/.test(path)),
+      step.leftovers.filter(
+        (path) => path.startsWith('temp/') && !/lading-(?:(?:report|bake)\.json|scan\.sarif)$/.test(path),
+      ),
     ).toEqual([])
     expect(toldBy(step)).not.toContain(USER.password)
     return step
