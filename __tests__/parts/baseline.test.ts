@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { need, requirePart, type StartedRegistry, startRegistry } from '../../scripts/part/index.ts'
+import { need, type StartedRegistry, startRegistry } from '../../scripts/part/index.ts'
 import { alpine, FALSE_TOKEN, sample } from '../scan/samples.ts'
 import { temporary } from '../scan/world.ts'
 import { makeRunner, type StepEnd } from '../support/runner.ts'
 import { blobPath, type SamplePlatform, writeSampleLayout } from '../support/sample-layout.ts'
 import { type DatabaseServer, serveDatabase } from '../support/trivy-database.ts'
+import { publishLayout } from './layouts.ts'
 import { askedDuring, craneAs, expectGreen, expectRed, isWrite, toldBy } from './stage.ts'
 
 const ready = await need(['registry3', 'crane', 'trivy', 'trivy-db'])
@@ -20,23 +21,11 @@ describe.skipIf(!ready)('a layout, the real Trivy and what is live already', () 
   })
   afterAll(() => Promise.all([registry?.stop(), database?.stop()]))
 
-  async function publish(
+  const publish = (
     repository: string,
     platforms: readonly SamplePlatform[],
     inputs: Readonly<Record<string, string>>,
-  ): Promise<StepEnd> {
-    const runner = await makeRunner()
-    onTestFinished(() => runner[Symbol.asyncDispose]())
-    const layout = `${runner.temp}/layout-in`
-    await writeSampleLayout(layout, { platforms })
-    const own = {
-      'trivy-path': await requirePart('trivy'),
-      'db-repository': database.repository,
-      'scan-cache': 'false',
-    }
-    const asked = { images: `${registry.host}/${repository}`, tags: 'next', layout, ...own, ...inputs }
-    return runner.step({ inputs: asked, env: { PATH: '/usr/bin:/bin' } })
-  }
+  ): Promise<StepEnd> => publishLayout({ registry, database }, { repository, platforms, inputs })
 
   /** What is live before the test, as somebody else has pushed it. */
   async function live(repository: string, platforms: readonly SamplePlatform[]): Promise<string> {

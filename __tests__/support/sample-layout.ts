@@ -12,7 +12,7 @@ export type SampleSpec = {
   /** of the index, or of the manifest when there is none */
   readonly annotations?: Readonly<Record<string, string>>
   /** `auto`: an index for several platforms, a single manifest for one */
-  readonly index?: 'auto' | 'always'
+  readonly index?: 'auto' | 'always' | 'nested'
   /** hang BuildKit's kind of attestation into the index, one for each platform */
   readonly attestations?: boolean
 }
@@ -121,7 +121,11 @@ async function writeIndex(directory: string, images: readonly SampleImage[], spe
     for (const image of images) manifests.push(await writeAttestation(directory, image))
   }
   const index = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests, annotations: spec.annotations }
-  return writeBlob(directory, MEDIA_TYPE.ociIndex, json(index))
+  if (spec.index !== 'nested') return writeBlob(directory, MEDIA_TYPE.ociIndex, json(index))
+  const [first, ...rest] = manifests
+  const inner = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: rest }
+  const nested = await writeBlob(directory, MEDIA_TYPE.ociIndex, json(inner))
+  return writeBlob(directory, MEDIA_TYPE.ociIndex, json({ ...index, manifests: [first, nested] }))
 }
 
 async function writeAttestation(directory: string, image: SampleImage): Promise<Descriptor> {
