@@ -48,6 +48,20 @@ describe('moveTags', () => {
     expect(target.log.filter((line) => line.startsWith('tag'))).toEqual([])
   })
 
+  test('that must stop everything stops the fixed ones too, in every destination', async () => {
+    const [one, other] = [memoryStore('one'), memoryStore('other')]
+    const given = sample()
+    one.tags.set('latest', one.put('another one', 'application/vnd.oci.image.manifest.v1+json'))
+    const rule: Journey['rule'] = async () => ({ act: 'stop', error: failing() })
+    const { told, outcomes } = await publish([one, other], TAGS, given, { rule })
+    expect(told).toEqual([
+      ...['one:1.4.2 refused', 'other:1.4.2 refused'],
+      ...['one:latest failed', 'one:1.4 refused', 'other:latest refused', 'other:1.4 refused'],
+    ])
+    expect(outcomes[2]).toMatchObject({ error: { code: 'PUSH_DENIED' } })
+    for (const { log } of [one, other]) expect(log.filter((line) => line.startsWith('tag'))).toEqual([])
+  })
+
   test('tells what a tag really showed, and not what was planned', async () => {
     const target = memoryStore('here')
     const other = target.put('somebody else’s image', 'application/vnd.oci.image.manifest.v1+json')
@@ -211,6 +225,28 @@ describe('several tags', () => {
       ...['here:1.4.2 failed', 'here:1.4.2-a1b2c3d created'],
       ...['here:latest refused', 'here:1.4 refused'],
     ])
+  })
+})
+
+describe('an image that a repository has', () => {
+  const home = { registry: 'ghcr.io', path: 'acme/api' }
+
+  test('gets nothing but tags there', async () => {
+    const target = memoryStore('ghcr.io/acme/api')
+    const given = sample()
+    await publish([target], TAGS.slice(2), given)
+    target.log.splice(0)
+    const { told } = await publish([target], TAGS.slice(0, 1), given, { storedIn: home })
+    expect(told).toEqual(['ghcr.io/acme/api:latest created'])
+    expect(target.log).toEqual(['tag latest'])
+  })
+
+  test('is asked for elsewhere before it is sent', async () => {
+    const given = sample()
+    const target = memoryStore('ghcr.io/acme/app')
+    await publish([target], TAGS.slice(2), given)
+    const again = await publish([target], TAGS.slice(0, 1), given, { storedIn: home })
+    expect(again.deliveries).toMatchObject([{ arrived: true, copied: [{ status: 'present' }] }])
   })
 })
 

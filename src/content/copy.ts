@@ -17,6 +17,8 @@ export type Route = {
   readonly signal: AbortSignal
   /** repositories that may have layers of this already, likeliest first; a target of the same registry can ask them */
   readonly mountFrom?: readonly Repository[]
+  /** a repository of the target's registry that has all of this; then others need not be asked */
+  readonly wholeIn?: Repository
   /** The root is known to be missing, so it is not asked for. */
   readonly rootIsMissing?: true
   /** Children that are not copied though an index names them. Some registries do not take such an index. */
@@ -58,7 +60,8 @@ export async function copyGraph(root: Descriptor, route: Route): Promise<readonl
 
   /** Configurations are of this image alone, and attestations too: other repositories are asked for layers. */
   function elsewhereOf(part: Descriptor, before: Descriptor | undefined): Elsewhere | undefined {
-    const { mountFrom = [] } = route
+    const { mountFrom = [], wholeIn } = route
+    if (wholeIn !== undefined && !isManifest(part.mediaType)) return { mountFrom: [wholeIn], liesOn: undefined }
     if (mountFrom.length === 0 || !isLayer(part.mediaType)) return undefined
     return { mountFrom, liesOn: before !== undefined && isLayer(before.mediaType) ? before.digest : undefined }
   }

@@ -4,7 +4,7 @@ import type { Descriptor } from '../image/descriptor.ts'
 import type { Digest } from '../image/digest.ts'
 import { shortDigest } from '../image/digest.ts'
 import type { Manifest } from '../image/manifest.ts'
-import type { Repository } from '../image/reference.ts'
+import { formatRepository, type Repository } from '../image/reference.ts'
 import { type Copied, copyGraph } from './copy.ts'
 import { readManifest } from './image.ts'
 import { lookAgain } from './shows-late.ts'
@@ -35,7 +35,13 @@ export type TagOutcome = TagToMove & { readonly destination: Destination } & (
     | { readonly outcome: 'held' | 'kept'; readonly reason: string }
     /** not tried, because something else failed before */
     | { readonly outcome: 'refused'; readonly reason: string }
-    | { readonly outcome: 'failed'; readonly error: LadingError; readonly found: Digest | undefined }
+    | {
+        readonly outcome: 'failed'
+        readonly error: LadingError
+        readonly found: Digest | undefined
+        /** because of it, nothing of its group was written */
+        readonly isStop?: boolean
+      }
   )
 
 export type Journey = {
@@ -48,16 +54,21 @@ export type Journey = {
   readonly onFailure: 'abort' | 'continue'
   /** repositories that may have layers of the image already, likeliest first */
   readonly mountFrom?: readonly Repository[]
+  /** The repository that the image is taken from: a registry has all of what it shows there. */
+  readonly storedIn?: Repository
   readonly onCopied?: (target: Target, copied: Copied) => void
   /** Decides about a tag that shows something else by now than when it was planned; without it, it is written. */
   readonly rule?: (tag: TagToMove, now: Descriptor | undefined, target: Target) => Promise<Ruling>
 }
 
-/** Whether a tag is written after all. An error says that it was somebody else's before it could be ours. */
+/**
+ * Whether a tag is written after all. An error says that it was somebody else's before it could be ours; with `stop` no
+ * other tag of its group is written either, and not only those that come after it.
+ */
 export type Ruling =
   | { readonly act: 'write' }
   | { readonly act: 'held' | 'kept'; readonly reason: string }
-  | { readonly act: 'fail'; readonly error: LadingError }
+  | { readonly act: 'fail' | 'stop'; readonly error: LadingError }
 
 /** Content everywhere: the first half of a publish. Every destination is carried to its own end. */
 export function deliver(
@@ -106,7 +117,9 @@ function groupsOf(
  * round trips, however many tags there are.
  */
 async function moveGroup(all: readonly Tag[], root: Manifest, journey: Journey): Promise<readonly TagOutcome[]> {
-  const looked = await Promise.all(all.map((tag) => lookBefore(tag, root, journey)))
+  const found = await Promise.all(all.map((tag) => lookBefore(tag, root, journey)))
+  const stop = found.find((tag) => tag.outcome === 'failed' && tag.isStop === true)
+  const looked = stop === undefined ? found : found.map((tag) => heldBack(tag, stop))
   const fixed = await Promise.all(writeEach(looked.filter(isFixed), root))
   const broken = fixed.find((tag) => tag.outcome === 'failed')
   // A moving tag says “this is the newest”: that must not be said of a release that is not complete.
@@ -141,8 +154,10 @@ async function deliverTo(destination: Destination, image: Admitted, journey: Jou
   const begin = journey.now()
   const elapsed = () => Math.round(journey.now() - begin)
   const { target, tags } = destination
+  const { source, signal, mountFrom = [], storedIn } = journey
+  const isHome = storedIn !== undefined && formatRepository(storedIn) === target.name
   // A tag shows the image already: a registry keeps what its tags name, so there is nothing to look for.
-  if (tags.some((tag) => tag.before === image.digest)) {
+  if (isHome || tags.some((tag) => tag.before === image.digest)) {
     return { destination, arrived: true, copied: [], milliseconds: 0 }
   }
   const copied: Copied[] = []
@@ -151,8 +166,11 @@ async function deliverTo(destination: Destination, image: Admitted, journey: Jou
     journey.onCopied?.(target, piece)
   }
   try {
-    const { source, signal, mountFrom = [] } = journey
-    await copyGraph(image, { source, target, signal, mountFrom, rootIsMissing: true, onCopied })
+    // What was made just now is nowhere yet; what was there before may be here under another name.
+    const root = storedIn === undefined ? ({ rootIsMissing: true } as const) : {}
+    const isNear = storedIn !== undefined && target.name.startsWith(`${storedIn.registry}/`)
+    const elsewhere = isNear ? { wholeIn: storedIn } : { mountFrom }
+    await copyGraph(image, { source, target, signal, ...elsewhere, ...root, onCopied })
     return { destination, arrived: true, copied, milliseconds: elapsed() }
   } catch (thrown) {
     return { destination, arrived: false, error: asLadingError(thrown), copied, milliseconds: elapsed() }
@@ -180,7 +198,9 @@ async function lookBefore(tag: Tag, root: Manifest, journey: Journey): Promise<L
 
 function ruled(tag: Tag, ruling: Ruling): Looked {
   if (ruling.act === 'write') return { ...tag, outcome: 'open' }
-  if (ruling.act === 'fail') return { ...tag, outcome: 'failed', error: ruling.error, found: tag.before }
+  if ('error' in ruling) {
+    return { ...tag, outcome: 'failed', error: ruling.error, found: tag.before, isStop: ruling.act === 'stop' }
+  }
   return { ...tag, outcome: ruling.act, reason: ruling.reason }
 }
 
