@@ -505,6 +505,23 @@ describe('a fixed tag just before it is written', () => {
     const given = judgeBeforeWrite(auto(layout), tag(image(B)), A)
     expect(given).toMatchObject({ hint: expect.stringContaining('Publish under a new version') })
   })
+
+  test('is refused to an image that is promoted in words about that image', () => {
+    const promoted = intent('fail', { image: { origin: 'registry', digest: A } })
+    const hint =
+      'Promote under a new version, or set `existing-tag`: `keep` leaves the tag alone, `overwrite` replaces it.'
+    expect(judgeBeforeWrite(promoted, tag(image(B)), A)).toMatchObject({
+      act: 'fail',
+      message: expect.stringContaining('from the same commit 90dd603'),
+      hint,
+    })
+    expect(decideExisting(promoted, [tag(theirs), tag(image(B, { revision: OTHER }))])).toMatchObject({
+      act: 'fail',
+      message: expect.stringMatching(/^(?!.*;.*;).*from commit 5f0c2ab; the image to promote is of commit 90dd603$/),
+      hint,
+    })
+    expect(judgeBeforeWrite(promoted, tag(image(A)), A).act).toBe('unchanged')
+  })
 })
 
 describe('existing images are read', () => {
@@ -552,7 +569,11 @@ describe('whatever exists', () => {
       policy: fc.constantFrom<ExistingTagPolicy>('auto', 'fail', 'reuse', 'keep', 'overwrite'),
       event: fc.constantFrom('push', 'schedule', 'workflow_dispatch', 'release'),
       isRerun: fc.boolean(),
-      image: fc.constantFrom<Intent['image']>({ origin: 'build' }, { origin: 'layout', digest: A }),
+      image: fc.constantFrom<Intent['image']>(
+        { origin: 'build' },
+        { origin: 'layout', digest: A },
+        { origin: 'registry', digest: A },
+      ),
     })
     .map(({ policy, ...more }) => intent(policy, more))
 
@@ -568,7 +589,7 @@ describe('whatever exists', () => {
     )
   })
 
-  test('it is built without a word when nothing is there, and only then or with the same layout', () => {
+  test('it is made without a word when nothing is there, and only then or with the same image', () => {
     fc.assert(
       fc.property(intents, fixedTags, (given, fixed) => {
         const inTheWay = fixed.some(

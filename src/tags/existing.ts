@@ -18,8 +18,8 @@ export type Intent = {
   readonly policy: ExistingTagPolicy
   /** as GITHUB_EVENT_NAME */
   readonly event: string
-  /** a build whose digest is not known yet, or a layout whose digest is */
-  readonly image: { readonly origin: 'build' } | { readonly origin: 'layout'; readonly digest: Digest }
+  /** a build whose digest is not known yet, or a layout or an image of a registry whose digest is */
+  readonly image: { readonly origin: 'build' } | { readonly origin: 'layout' | 'registry'; readonly digest: Digest }
   readonly candidate: Candidate
   /** whether an earlier attempt of this very run may have written some of its tags */
   readonly isRerun: boolean
@@ -74,7 +74,7 @@ export function decideExisting(intent: Intent, fixed: readonly FixedTag[]): Exis
     case 'overwrite':
       return overwrite(others)
     case 'fail':
-      return fail(inWords(others, intent), NEW_VERSION)
+      return fail(inWords(others, intent), newVersion(intent))
     case 'reuse':
       return reuse(fixed, { usable: existing, kept: [] }, intent)
     case 'judge':
@@ -96,18 +96,18 @@ export function judgeBeforeWrite(
   return {
     act: 'fail',
     message: `${inWords([{ reference, live }], intent)}; this run has ${digest} for it`,
-    hint: intent.image.origin === 'layout' ? NEW_VERSION : LOOK_AGAIN,
+    hint: intent.image.origin === 'build' ? LOOK_AGAIN : newVersion(intent),
   }
 }
 
 /** What `auto` comes to: `judge` looks at each image. A layout goes first: a nightly one is as fixed as any. */
 function wayOf({ policy, event, image }: Intent): 'judge' | Exclude<ExistingTagPolicy, 'auto'> {
   if (policy !== 'auto') return policy
-  if (image.origin === 'layout') return 'fail'
+  if (image.origin !== 'build') return 'fail'
   return event === 'schedule' || event === 'workflow_dispatch' ? 'keep' : 'judge'
 }
 
-/** With a layout the same image is no news; before a build, any image is. */
+/** With an image that is there the same one is no news; before a build, any image is. */
 function isInTheWay({ digest }: { readonly digest: Digest }, { image }: Intent): boolean {
   return image.origin === 'build' || image.digest !== digest
 }
@@ -115,8 +115,11 @@ function isInTheWay({ digest }: { readonly digest: Digest }, { image }: Intent):
 const LOOK_AGAIN =
   'Run the step again: it begins with what is there now. Where two workflows publish one version, let one of them do it.'
 
-const NEW_VERSION =
-  'Publish under a new version, or set `existing-tag`: `reuse` takes the image that is there, `keep` leaves the tag alone, `overwrite` replaces it.'
+function newVersion({ image }: Intent): string {
+  return image.origin === 'registry'
+    ? 'Promote under a new version, or set `existing-tag`: `keep` leaves the tag alone, `overwrite` replaces it.'
+    : 'Publish under a new version, or set `existing-tag`: `reuse` takes the image that is there, `keep` leaves the tag alone, `overwrite` replaces it.'
+}
 
 function keep(others: readonly Existing[]): ExistingDecision {
   const kept = others.map(({ reference }) => reference)
@@ -161,7 +164,7 @@ function judge(intent: Intent, fixed: readonly FixedTag[], existing: readonly Ex
   const wrong = of('foreign', 'no-commit', 'other-commit', 'other-request')
   if (wrong.length > 0) {
     const isOnlyRequest = wrong.length === of('other-request').length
-    return fail(inWords(wrong, intent), isOnlyRequest ? OTHER_REQUEST : NEW_VERSION)
+    return fail(inWords(wrong, intent), isOnlyRequest ? OTHER_REQUEST : newVersion(intent))
   }
   const usable = of('same')
   const kept = of('other-name')
@@ -242,21 +245,28 @@ function tell(one: Existing, intent: Intent): string {
   const { digest, told } = one.live
   const when = createdOf(told)
   const time = when === undefined ? 'which does not say when it was created' : `created ${minuteOf(when)}`
-  return `${formatReference(one.reference)} exists: ${digest}, ${time}, ${ORIGIN[kinOf(one, intent)](told, intent.candidate)}`
+  return `${formatReference(one.reference)} exists: ${digest}, ${time}, ${ORIGIN[kinOf(one, intent)](told, intent)}`
 }
 
-const ORIGIN: Readonly<Record<Kin, (told: Told, candidate: Candidate) => string>> = {
-  same: (_told, candidate) => `from this commit ${shortCommit(candidate.commit)}`,
-  'other-name': (_told, candidate) => `from this commit ${shortCommit(candidate.commit)}`,
-  'other-request': (_told, candidate) =>
-    `from this commit ${shortCommit(candidate.commit)}, but built from another request (file, target, platforms, build arguments or contexts)`,
-  'other-commit': (told, candidate) => `from commit ${revisionOf(told)}; ${thisRun(candidate)}`,
-  'no-commit': (_told, candidate) => `from a commit that it does not tell; ${thisRun(candidate)}`,
-  foreign: (told, candidate) => `${elsewhere(told)}; ${thisRun(candidate)}`,
+const ORIGIN: Readonly<Record<Kin, (told: Told, intent: Intent) => string>> = {
+  same: (_told, intent) => thisCommit(intent),
+  'other-name': (_told, intent) => thisCommit(intent),
+  'other-request': (_told, intent) =>
+    `${thisCommit(intent)}, but built from another request (file, target, platforms, build arguments or contexts)`,
+  'other-commit': (told, intent) => `from commit ${revisionOf(told)}; ${thisOne(intent)}`,
+  'no-commit': (_told, intent) => `from a commit that it does not tell; ${thisOne(intent)}`,
+  foreign: (told, intent) => `${elsewhere(told)}; ${thisOne(intent)}`,
 }
 
-function thisRun({ commit }: Candidate): string {
-  return commit === '' ? 'the commit of this run is not known' : `this run is of commit ${shortCommit(commit)}`
+function thisCommit({ image, candidate }: Intent): string {
+  const which = image.origin === 'registry' ? 'the same commit' : 'this commit'
+  return `from ${which} ${shortCommit(candidate.commit)}`
+}
+
+/** A run makes its image from its own commit; one that is promoted has a commit of its own. */
+function thisOne({ image, candidate: { commit } }: Intent): string {
+  const one = image.origin === 'registry' ? 'the image to promote' : 'this run'
+  return commit === '' ? `the commit of ${one} is not known` : `${one} is of commit ${shortCommit(commit)}`
 }
 
 function elsewhere(told: Told): string {
