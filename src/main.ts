@@ -6,6 +6,7 @@ import { readInputs } from './action/inputs.ts'
 import { masksOf } from './action/masks.ts'
 import { cleanUp } from './action/post.ts'
 import { type Surroundings, surroundings } from './action/process.ts'
+import { readPromoteInputs } from './action/promote-inputs.ts'
 import { errorAnnotation, makeReporter } from './action/reporter.ts'
 import { readState, saveState } from './action/state.ts'
 import { actionOf } from './action/which.ts'
@@ -33,19 +34,23 @@ async function begin(around: Surroundings): Promise<number> {
 }
 
 /** What is to be done, said in the first line of the log; or why nobody can tell. */
-async function ask({ variables, directory, write }: Surroundings, signal: AbortSignal): Promise<Asked> {
+async function ask({ program, variables, directory, write }: Surroundings, signal: AbortSignal): Promise<Asked> {
+  // The part of mirror begins here, too.
+  const mode = actionOf(program) === 'promote' ? 'promote' : 'publish'
   try {
     const found = await readEnvironment(variables, directory)
-    const inputs = await readInputs(variables, found)
+    const inputs = await READERS[mode](variables, found)
     const environment = inputs.tagContext === 'git' ? await checkedOut(found, signal) : found
     const reporter = makeReporter(write)
     reporter.info(announce(RELEASE, inputs.request, environment))
     for (const notice of inputs.notices) reporter.notice(notice)
-    return { environment, inputs }
+    return { mode, environment, inputs }
   } catch (thrown) {
-    return { failure: asLadingError(thrown) }
+    return { mode, failure: asLadingError(thrown) }
   }
 }
+
+const READERS = { publish: readInputs, promote: readPromoteInputs } as const
 
 async function checkedOut(environment: Environment, signal: AbortSignal): Promise<Environment> {
   const { withCheckout } = await import('./action/checkout.ts')

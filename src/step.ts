@@ -9,12 +9,12 @@ import { failureReport } from './report/draft.ts'
 import { type Report, run } from './run.ts'
 
 /** What the user asked for, or what is wrong with it. */
-export type Asked = AskedWell | { readonly failure: LadingError }
-type AskedWell = { readonly environment: Environment; readonly inputs: Inputs }
+export type Asked = AskedWell | { readonly mode: Report['mode']; readonly failure: LadingError }
+type AskedWell = { readonly mode: Report['mode']; readonly environment: Environment; readonly inputs: Inputs }
 
 /** Everything after the first line: does what was asked and tells the runner. The exit code of the step. */
 export async function carryOut(asked: Asked, around: Surroundings, signal: AbortSignal): Promise<number> {
-  const report = 'failure' in asked ? failureReport(asked.failure) : await publish(asked, around, signal)
+  const report = 'failure' in asked ? failureReport(asked.mode, asked.failure) : await publish(asked, around, signal)
   const images = 'failure' in asked ? [] : asked.inputs.request.images
   const told = await tell(report, images, around)
   return told.failure === undefined ? 0 : 1
@@ -28,6 +28,6 @@ async function publish({ environment, inputs }: AskedWell, around: Surroundings,
       return run(withSecrets(inputs.request, secrets), environment, edges)
     })
   } catch (thrown) {
-    return failureReport(asLadingError(thrown))
+    return failureReport(asked.mode, asLadingError(thrown))
   }
 }

@@ -183,6 +183,20 @@ describe('in print', () => {
     expect(announce('1.0.0', layout, { ...ENVIRONMENT, subject: { ...SUBJECT, sha: '' } })).toBe(
       'Lading 1.0.0: publish acme/api 1.4.2 from a finished layout to 1 repository',
     )
+    const from = { registry: 'ghcr.io', path: 'acme/api', tag: 'rc' }
+    const promotion: PublishRequest = { ...request, origin: { kind: 'registry', from, referrers: 'copied' } }
+    expect(announce('1.0.0', promotion, ENVIRONMENT)).toBe(
+      'Lading 1.0.0: promote ghcr.io/acme/api:rc to 1.4.2 in 2 repositories',
+    )
+  })
+
+  test('the plan of an image that a registry has is a promotion', () => {
+    const from = { registry: 'ghcr.io', path: 'acme/api', digest }
+    const promotion: PublishRequest = { ...REQUEST, origin: { kind: 'registry', from, referrers: 'no' } }
+    const facts = { live: new Map(), decided: NOTHING_DECIDED }
+    const made = planPublish(promotion, ENVIRONMENT, { version: '1.4.2', tags: [] }, facts)
+    expect(made).toMatchObject({ mode: 'promote', origin: 'registry', platforms: [] })
+    expect(JSON.parse(JSON.stringify(made))).toEqual(made)
   })
 
   test('the plan is a line for each reference', () => {

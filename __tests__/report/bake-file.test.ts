@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { parseRepository } from '../../src/image/reference.ts'
 import { bakeFileOf } from '../../src/report/bake-file.ts'
 import { failureReport } from '../../src/report/draft.ts'
-import { PUBLISHED } from './examples.ts'
+import { PROMOTED, PUBLISHED } from './examples.ts'
 
 const REPOSITORIES = ['ghcr.io/acme/api', 'acme/api'].map(parseRepository)
 
@@ -20,6 +20,10 @@ test('bakeFileOf has what metadata-action’s bake files have, in one target', (
   })
 })
 
+test('bakeFileOf a promotion is none: there is nothing to build', () => {
+  expect(bakeFileOf(PROMOTED, [])).toBeUndefined()
+})
+
 test('bakeFileOf a run without a name is none', () => {
-  expect(bakeFileOf(failureReport({ code: 'INPUT_INVALID', message: '', hint: '' }), [])).toBeUndefined()
+  expect(bakeFileOf(failureReport('publish', { code: 'INPUT_INVALID', message: '', hint: '' }), [])).toBeUndefined()
 })

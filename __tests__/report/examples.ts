@@ -125,6 +125,13 @@ export const KEPT: Report = {
   ),
 }
 
+export const PROMOTED: Report = {
+  ...PUBLISHED,
+  mode: 'promote',
+  labels: {},
+  annotations: {},
+}
+
 export const REFUSED: Report = {
   ...PUBLISHED,
   result: 'refused',
@@ -235,6 +242,7 @@ export const WITH_ORIGINS: Report = {
 }
 
 export const EXAMPLES = {
+  PROMOTED,
   PUBLISHED,
   UNCHANGED,
   HELD,

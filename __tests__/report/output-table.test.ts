@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { OUTPUTS } from '../../src/report/output-table.ts'
+import { outputRows } from '../../src/report/output-table.ts'
 
-it('action.yml declares the outputs of the table with the same words', () => {
-  const { outputs } = parse(readFileSync(new URL('../../action.yml', import.meta.url), 'utf8'))
-  const table = OUTPUTS.map(({ name, description }) => [name, { description }])
+it.each([
+  ['action.yml', 'publish'],
+  ['promote/action.yml', 'promote'],
+] as const)('%s declares the outputs of the table with the same words', (file, action) => {
+  const { outputs } = parse(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))
+  const table = outputRows(action).map(({ name, description }) => [name, { description }])
   expect(Object.entries(outputs)).toEqual(table)
 })

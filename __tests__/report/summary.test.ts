@@ -11,6 +11,7 @@ import {
   LIVE,
   NOT_PUSHED,
   PARTLY,
+  PROMOTED,
   PUBLISHED,
   REFUSED,
   REUSED,
@@ -30,6 +31,7 @@ describe('the first line is the verdict', () => {
     ['published', PUBLISHED, '## **Published `1.4.2`**'],
     ['published without a version', { ...PUBLISHED, version: '', tagNames: ['main'] }, '## **Published `main`**'],
     ['published without a name', { ...PUBLISHED, version: '', tagNames: [] }, '## **Published `sha256:'],
+    ['promoted', PROMOTED, '## **Promoted `1.4.2`**'],
     ['unchanged', UNCHANGED, '## **Nothing to do** for `1.4.2`'],
     ['reused', REUSED, '## **Published `1.4.2`** from the image of an earlier run; nothing was built'],
     ['refused', REFUSED, '## **Refused** `1.4.2`'],
@@ -52,6 +54,11 @@ describe('summary', () => {
       '### Time',
       '### Pull exactly this image',
     ])
+  })
+
+  it('speaks of a build only where there was one', () => {
+    expect(summaryOf(PUBLISHED)).toContain('This build may need 2.')
+    expect(summaryOf(PROMOTED)).toContain('Reading the image may need 2.')
   })
 
   it('puts the findings first when they are why nothing was published', () => {

@@ -54,7 +54,10 @@ function parseImage(form: Form, { text, line }: ListItem): readonly Image[] {
     return []
   }
   if (/^[a-z]+:\/\//i.test(text)) return mistake(`${quoted(text)} is a URL; leave the scheme away`)
-  if (text.includes('@')) return mistake(`${quoted(text)} has a digest; the digest comes from the build`)
+  if (text.includes('@')) {
+    const which = form.has('from') ? 'the one to promote is named in `from`' : 'the digest comes from the build'
+    return mistake(`${quoted(text)} has a digest; ${which}`)
+  }
   if (text.slice(text.lastIndexOf('/') + 1).includes(':'))
     return mistake(`${quoted(text)} has a tag; tags belong in \`tags\``)
   try {

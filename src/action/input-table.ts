@@ -400,7 +400,8 @@ const PROMOTE_ROWS = {
   from: {
     tier: 'first',
     required: true,
-    description: 'The image that gets new names, by tag or digest, such as ghcr.io/acme/app@sha256:…',
+    description:
+      'The image that gets new names, such as ghcr.io/acme/app@sha256:…; a digest alone is one of the first of images',
   },
   images: { ...ROWS.images, description: 'Repositories where it gets them, one a line or comma-separated' },
   tags: ROWS.tags,
@@ -415,14 +416,24 @@ const PROMOTE_ROWS = {
     ...ROWS['moving-tags'],
     description: 'forward: a tag that would go backwards is an error; force moves it anyway, to roll back',
   },
-  referrers: MIRROR_ROWS.referrers,
+  referrers: {
+    ...MIRROR_ROWS.referrers,
+    tier: 'names',
+    description:
+      'Carry signatures, SBOMs and attestations along: true, recheck (also where the image is already), false',
+  },
   registry: ROWS.registry,
   username: ROWS.username,
   password: ROWS.password,
   'registry-auth': ROWS['registry-auth'],
-  scan: ROWS.scan,
+  scan: { ...ROWS.scan, description: 'gate: findings stop the promotion; report: findings are reported; off: no scan' },
   ...SCAN_ROWS,
   ...WAY_ROWS,
+  'rate-limit': {
+    ...ROWS['rate-limit'],
+    description:
+      'Pull limit of Docker Hub before an image is read from there: fail when it is used up, strict, warn or off',
+  },
   'on-registry-failure': ROWS['on-registry-failure'],
   token: TOKEN_ROW,
 } as const satisfies Readonly<Record<string, Said>>

@@ -2,17 +2,16 @@ import type { RegistrySettings } from '../access.ts'
 import type { Environment } from '../plan/environment.ts'
 import type { PublishRequest } from '../plan/request.ts'
 import { readAnnotations, readPlaces } from './annotations.ts'
-import { readFlavor } from './flavor-lines.ts'
 import { closeForm, type Form, openForm, type ProcessVariables } from './form.ts'
 import { readGate } from './gate-inputs.ts'
 import { readImages } from './image-list.ts'
-import { type NamedLogin, readLogins } from './logins.ts'
+import type { NamedLogin } from './logins.ts'
+import { readNaming } from './naming-inputs.ts'
 import { readOrigin } from './origin.ts'
 import { readLabels, type SecretValue } from './pairs.ts'
 import { quoted } from './quoted.ts'
-import { MOST_PARALLEL, readRegistrySettings } from './registry-settings.ts'
-import { readChoice, readCount, readFlag } from './single-values.ts'
-import { readTags } from './tag-lines.ts'
+import { readChoice, readFlag } from './single-values.ts'
+import { readRateLimit, readWay } from './way-inputs.ts'
 
 /** What the inputs say: the request without secrets, and beside it what only the edges may hold. */
 export type Inputs = {
@@ -34,9 +33,6 @@ export type Inputs = {
   readonly notices: readonly string[]
 }
 
-const MOST_RETRIES = 100
-const MOST_RESERVE = 1_000_000
-
 /**
  * Reads all inputs of publish. Touches files of the workspace and nothing else of the world.
  * Throws one `INPUT_INVALID` with every mistake in it (`LOGIN_FAILED` when only credentials are missing).
@@ -44,9 +40,7 @@ const MOST_RESERVE = 1_000_000
 export async function readInputs(variables: ProcessVariables, environment: Environment): Promise<Inputs> {
   const form = openForm(variables)
   const images = await readImages(form)
-  const tags = await readTags(form)
-  const flavor = await readFlavor(form)
-  const version = readVersion(form)
+  const naming = await readNaming(form, variables)
   const labels = await readLabels(form)
   const labelsCompat = readFlag(form, 'labels-compat')
   const { origin, secrets: buildSecrets } = await readOrigin(form, environment)
@@ -58,10 +52,7 @@ export async function readInputs(variables: ProcessVariables, environment: Envir
   const gate = await readGate(form, environment)
   const request: PublishRequest = {
     images,
-    tags,
-    flavor,
-    shortSha: readShortSha(form, variables),
-    ...(version === '' ? {} : { version }),
+    ...naming,
     labels,
     labelsCompat,
     annotations,
@@ -72,43 +63,14 @@ export async function readInputs(variables: ProcessVariables, environment: Envir
     onRegistryFailure: readChoice(form, 'on-registry-failure', ['abort', 'continue']),
     existingTag: readChoice(form, 'existing-tag', ['auto', 'fail', 'reuse', 'keep', 'overwrite']),
     movingTags: readChoice(form, 'moving-tags', ['forward', 'force']),
-    rateLimit: {
-      rateLimit: readChoice(form, 'rate-limit', ['fail', 'strict', 'warn', 'off']),
-      reserve: readCount(form, 'rate-limit-reserve', 0, MOST_RESERVE),
-    },
+    rateLimit: readRateLimit(form),
     summary: readFlag(form, 'summary'),
   }
-  const logins = await readLogins(form, environment, images)
-  const settings = await readRegistrySettings(form, environment.workspace)
-  const parallel = readCount(form, 'parallel', 1, MOST_PARALLEL)
-  const retries = readCount(form, 'retries', 0, MOST_RETRIES)
+  const { logins, ...way } = await readWay(form, environment, { images, sources: [] })
   const tagContext = readChoice(form, 'tag-context', ['workflow', 'git'])
   await closeForm(form)
   const secrets = { logins, token: form.text('token').trim(), buildSecrets }
-  return { request, secrets, settings, parallel, retries, tagContext, notices: form.notices }
-}
-
-// semver.org, "Is there a suggested regular expression": the presets cut a version into its parts.
-const SEMVER =
-  /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$/
-
-function readVersion(form: Form): string {
-  const version = form.text('version').trim().replace(/^v/, '')
-  if (version === '' || SEMVER.test(version)) return version
-  form.mistakes.push({ input: 'version', text: `${quoted(version)} is not a version such as 1.2.3 or 1.2.3-rc.1` })
-  return ''
-}
-
-const SHORT_SHA = 7
-const SHORT_SHA_SWITCH = 'DOCKER_METADATA_SHORT_SHA_LENGTH'
-
-/** The switch of metadata-action; a length that leaves nothing of the commit would give every commit one name. */
-function readShortSha(form: Form, variables: ProcessVariables): number {
-  const text = (variables[SHORT_SHA_SWITCH] ?? '').trim()
-  if (text === '') return SHORT_SHA
-  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
-  form.mistakes.push({ input: SHORT_SHA_SWITCH, text: `${quoted(text)} is not a whole number from 1` })
-  return SHORT_SHA
+  return { request, secrets, ...way, tagContext, notices: form.notices }
 }
 
 function readPush(form: Form): PublishRequest['push'] {

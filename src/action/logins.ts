@@ -5,6 +5,7 @@ import type { Form } from './form.ts'
 import type { InputName } from './input-table.ts'
 import { quoted } from './quoted.ts'
 import { parseRegistry, type RegistryName } from './registry-name.ts'
+import type { Places } from './way-inputs.ts'
 import { readYamlList, type YamlEntry } from './yaml-list.ts'
 
 /** A login, and whether the user said what it is for: an unsaid `use` on docker.io steps back behind the machine's own login. */
@@ -17,7 +18,7 @@ const USES = ['both', 'pull', 'push'] as const
 export async function readLogins(
   form: Form,
   environment: Environment,
-  images: readonly Repository[],
+  { images, sources }: Places,
 ): Promise<readonly NamedLogin[]> {
   const single = readSingle(form, environment, images)
   const entries = await readYamlList(form, 'registry-auth', ['registry', 'username', 'password', 'use'])
@@ -25,7 +26,7 @@ export async function readLogins(
   const named = [...single, ...listed]
   refuseTwins(form, named)
   const logins = named.map(({ login }) => login)
-  return [...logins, ...ownLogins(form, environment, { images, logins })]
+  return [...logins, ...ownLogins(form, environment, { images: [...images, ...sources], logins })]
 }
 
 type Place = { readonly input: InputName; readonly line?: number }

@@ -3,6 +3,7 @@ import type { LadingError } from '../error.ts'
 import { asLadingError } from '../error.ts'
 import type { Repository } from '../image/reference.ts'
 import { bakeFileOf } from '../report/bake-file.ts'
+import { outputRows } from '../report/output-table.ts'
 import { outputsOf } from '../report/outputs.ts'
 import type { Failure, Report } from '../report/report.ts'
 import { sarifOf } from '../report/sarif.ts'
@@ -45,10 +46,15 @@ export async function tell(report: Report, images: readonly Repository[], around
       text: `${JSON.stringify(told, null, 2)}\n`,
     })
   })
-  await attempt(() => writeOutputs(variables, { ...outputsOf(told, images), ...files }))
+  await attempt(() => writeOutputs(variables, declared(told, { ...outputsOf(told, images), ...files })))
   if (isSummaryWanted(variables)) tellSummary(told, around)
   if (told.failure !== undefined) tellFailure(told.failure, write)
   return told
+}
+
+/** The outputs that the action has. */
+function declared({ mode }: Report, outputs: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(outputRows(mode).map(({ name }) => [name, outputs[name] ?? '']))
 }
 
 /** The one error annotation of a red step. */

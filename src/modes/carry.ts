@@ -25,7 +25,8 @@ export async function upload(run: Run, plan: PublishPlan, cargo: Approved, say: 
   const reached = wanted.filter(({ target }) => !run.lost.has(target.name))
   const delivered = await deliver(cargo.admitted, reached, {
     ...journey(run, cargo.source),
-    mountFrom: [...(plan.course.kind === 'reuse' ? [plan.course.from] : []), ...cargo.image.bases],
+    mountFrom: cargo.image.bases,
+    ...storedIn(run, plan),
   })
   const deliveries = [...delivered, ...wanted.flatMap((destination) => givenUp(destination, run))]
   facts.registries = registryReports(deliveries, cargo.image, (target) => trafficOf(run, target.name))
@@ -33,6 +34,17 @@ export async function upload(run: Run, plan: PublishPlan, cargo: Approved, say: 
   const arrived = deliveries.filter((delivery) => delivery.arrived).length
   say(`${arrived} of ${count(deliveries.length, 'repository has', 'repositories have')} everything`)
   return deliveries
+}
+
+/** Where the whole image is already. */
+function storedIn({ request: { origin } }: Run, { course }: PublishPlan): Pick<Journey, 'storedIn'> {
+  if (course.kind === 'reuse') return { storedIn: course.from }
+  return origin.kind === 'registry' ? { storedIn: origin.from } : {}
+}
+
+/** Whether this is the repository that the image is promoted from: a registry has all of what it shows there. */
+export function isOrigin({ request: { origin } }: Pick<Run, 'request'>, repository: Repository): boolean {
+  return origin.kind === 'registry' && formatRepository(origin.from) === formatRepository(repository)
 }
 
 function givenUp(destination: Destination, { lost }: Run): readonly Delivery[] {

@@ -3,7 +3,6 @@ import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import type { Digest } from '../image/digest.ts'
 import { formatReference, type Repository, tagged } from '../image/reference.ts'
-import { sourceOf } from '../plan/occasion.ts'
 import type { Decided, Intent } from '../plan/publish-plan.ts'
 import type { Candidate } from '../tags/candidate.ts'
 import {
@@ -17,7 +16,10 @@ import {
 import { type Answers, type Decision, decideMove, type Move, nextQuestion, type Question } from '../tags/forward.ts'
 import { SILENT } from '../tags/live.ts'
 import type { Name, Names } from '../tags/name.ts'
+import { type Claim, openClaim } from './claim.ts'
+import { heldError, isPromotion } from './held.ts'
 import { type Inquiry, openInquiry } from './inquiry.ts'
+import type { Given } from './obtain.ts'
 import type { Run } from './run.ts'
 
 /** One tag of one repository, and what it shows. */
@@ -27,21 +29,23 @@ export type Seen = { readonly repository: Repository; readonly name: Name; reado
 export type Judge = {
   /** About all tags together, before anything slow. Throws `TAG_EXISTS`. */
   decide(seen: readonly Seen[]): Promise<Decided>
-  /** About one that shows something else just before it is written. `image` is what would be written. */
-  rule(seen: Seen, image: Digest): Promise<Ruling>
+  /** About one that shows something else just before it is written. `digest` is of what would be written. */
+  rule(seen: Seen, digest: Digest): Promise<Ruling>
   /** pulls from Docker Hub that the questions have cost */
   pulls(): number
 }
 
-/** @param request hash of the build request, empty for a layout */
-export function openJudge(run: Run, names: Names, request: string): Judge {
+/** About the tags of what is given. */
+export function openJudge(run: Run, names: Names, given: Given): Judge {
   const inquiry = openInquiry(run.edges)
-  const candidate = candidateOf(run, names, request)
-  const fixedIntent = intentOf(run, candidate)
+  const claim = openClaim(run, names, given, inquiry)
+  const image = imageOf(given, run)
+  const intentOf = (candidate: Candidate) => fixedIntent(run, image, candidate)
 
   async function decide(seen: readonly Seen[]): Promise<Decided> {
     const fixed = seen.filter(({ name }) => name.kind === 'fixed')
-    const existing = decideExisting(fixedIntent, await knownFixed(fixed, fixedIntent, inquiry))
+    const known = await knownFixed(fixed, { claim, intentOf, inquiry })
+    const existing = decideExisting(known.intent, known.tags)
     if (existing.act === 'fail') throw new LadingError('TAG_EXISTS', existing.message, { hint: existing.hint })
     const course = courseOf(existing, fixed)
     const digest = course.kind === 'reuse' ? course.image.digest : run.facts.digest
@@ -51,21 +55,29 @@ export function openJudge(run: Run, names: Names, request: string): Judge {
     return { course, intents: new Map([...fixedIntents(existing), ...decisions.map(intentFor)]) }
   }
 
-  function decideOne(seen: Seen, digest: Digest | undefined): Promise<Decision> {
-    return askAndDecide(moveOf(run, seen, { candidate, digest }), { run, seen, inquiry })
+  async function decideOne(seen: Seen, digest: Digest | undefined): Promise<Decision> {
+    const draft = moveOf(run, seen, { candidate: claim.draft, digest })
+    // What is new, shows the image already or is moved by force is so whatever the image tells.
+    if (nextQuestion(draft) === undefined) return decideMove(draft)
+    return askAndDecide({ ...draft, candidate: await claim.whole() }, { run, seen, inquiry })
   }
 
-  async function rule(seen: Seen, image: Digest): Promise<Ruling> {
-    if (seen.name.kind === 'fixed') return ruleFixed(seen, image)
-    const decision = await decideOne(seen, image)
+  async function rule(seen: Seen, digest: Digest): Promise<Ruling> {
+    if (seen.name.kind === 'fixed') return ruleFixed(seen, digest)
+    const decision = await decideOne(seen, digest)
     if (decision.move || decision.outcome === 'unchanged') return { act: 'write' }
+    if (isPromotion(run) && seen.shown !== undefined) {
+      const reference = tagged(seen.repository, seen.name.tag)
+      return { act: 'stop', error: heldError([{ reference, shown: seen.shown, why: decision.why }]) }
+    }
     tell(run, [[seen, decision]])
     return { act: 'held', reason: decision.why }
   }
 
-  async function ruleFixed(seen: Seen, image: Digest): Promise<Ruling> {
-    const [fixed] = await knownFixed([seen], fixedIntent, inquiry)
-    const ruling = fixed === undefined ? { act: 'write' as const } : judgeBeforeWrite(fixedIntent, fixed, image)
+  async function ruleFixed(seen: Seen, digest: Digest): Promise<Ruling> {
+    const { intent, tags } = await knownFixed([seen], { claim, intentOf, inquiry })
+    const [fixed] = tags
+    const ruling = fixed === undefined ? { act: 'write' as const } : judgeBeforeWrite(intent, fixed, digest)
     if (ruling.act === 'fail') {
       return { act: 'fail', error: new LadingError('TAG_EXISTS', ruling.message, { hint: ruling.hint }) }
     }
@@ -77,23 +89,12 @@ export function openJudge(run: Run, names: Names, request: string): Judge {
   return { decide, rule, pulls: inquiry.pulls }
 }
 
-function candidateOf({ environment, edges }: Run, names: Names, request: string): Candidate {
-  const { subject, committed } = environment
-  return {
-    source: sourceOf(environment),
-    release: names.release,
-    version: names.version,
-    commit: subject.sha,
-    committed: committed === '' ? undefined : new Date(committed),
-    built: edges.clock.now(),
-    isHead: undefined,
-    request,
-  }
+/** What fixed tags are asked for; its digest is known unless it is still to be built. */
+function imageOf({ kind }: Given, { facts: { digest } }: Run): FixedIntent['image'] {
+  return kind === 'build' || digest === undefined ? { origin: 'build' } : { origin: kind, digest }
 }
 
-function intentOf({ request, environment, facts }: Run, candidate: Candidate): FixedIntent {
-  const { digest } = facts
-  const image = digest === undefined ? { origin: 'build' as const } : { origin: 'layout' as const, digest }
+function fixedIntent({ request, environment }: Run, image: FixedIntent['image'], candidate: Candidate): FixedIntent {
   return {
     policy: request.existingTag,
     event: environment.event,
@@ -103,13 +104,22 @@ function intentOf({ request, environment, facts }: Run, candidate: Candidate): F
   }
 }
 
-/** Fixed tags with what their images tell, where that decides anything. */
-async function knownFixed(seen: readonly Seen[], intent: FixedIntent, inquiry: Inquiry): Promise<readonly FixedTag[]> {
+type Knowing = {
+  readonly claim: Claim
+  readonly intentOf: (candidate: Candidate) => FixedIntent
+  readonly inquiry: Inquiry
+}
+
+/** Fixed tags with what their images tell, and what is to become of them; read where that decides anything. */
+async function knownFixed(
+  seen: readonly Seen[],
+  { claim, intentOf, inquiry }: Knowing,
+): Promise<{ readonly intent: FixedIntent; readonly tags: readonly FixedTag[] }> {
   const mustRead = mustReadExisting(
-    intent,
+    intentOf(claim.draft),
     seen.map(({ shown }) => ({ live: shown })),
   )
-  return Promise.all(
+  const tags = await Promise.all(
     seen.map(async ({ repository, name, shown }) => {
       const reference = tagged(repository, name.tag)
       if (shown === undefined) return { reference, live: undefined }
@@ -117,6 +127,7 @@ async function knownFixed(seen: readonly Seen[], intent: FixedIntent, inquiry: I
       return { reference, live: { digest: shown.digest, told } }
     }),
   )
+  return { intent: intentOf(mustRead ? await claim.whole() : claim.draft), tags }
 }
 
 function courseOf(existing: ExistingDecision, fixed: readonly Seen[]): Decided['course'] {
@@ -186,8 +197,11 @@ function intentFor([seen, decision]: readonly [Seen, Decision]): readonly [strin
 }
 
 /** What deserves a remark on the run's page, once for all registries that agree. */
-function tell({ edges }: Run, decisions: readonly (readonly [Seen, Decision])[]): void {
-  const said = decisions.map(([{ name }, { why, say }]) => ({ text: `${name.tag} ${why}`, say }))
+function tell(run: Run, decisions: readonly (readonly [Seen, Decision])[]): void {
+  const { edges } = run
+  // What is held ends a promotion: the error says it.
+  const told = isPromotion(run) ? decisions.filter(([, decision]) => decision.move) : decisions
+  const said = told.map(([{ name }, { why, say }]) => ({ text: `${name.tag} ${why}`, say }))
   for (const text of new Set(said.filter(({ say }) => say === 'notice').map(({ text }) => text)))
     edges.reporter.notice(text)
   for (const { text } of said.filter(({ say }) => say === 'debug')) edges.reporter.debug(text)

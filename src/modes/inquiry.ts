@@ -10,8 +10,8 @@ import { SILENT, type Told } from '../tags/live.ts'
 
 /** What decisions about tags want to know of the world. Each thing is asked once, whoever wants to know it. */
 export type Inquiry = {
-  /** What an image tells of itself; one that is broken or gone tells nothing. */
-  told(where: Repository, image: Descriptor): Promise<Told>
+  /** What an image tells of itself; one that is broken or gone tells nothing. Without `use`, it is where tags are written. */
+  told(where: Repository, image: Descriptor, use?: 'pull' | 'push'): Promise<Told>
   tags(where: Repository): Promise<NonNullable<Answers['tags']>>
   kinship(commit: string, other: string): Promise<Kinship>
   committed(commit: string): Promise<Date | 'unknown'>
@@ -39,8 +39,8 @@ export function openInquiry({ stores, project: { history }, reporter }: Edges): 
     }
   }
 
-  async function read(where: Repository, image: Descriptor): Promise<Told> {
-    const remote = stores.remote(where, 'push')
+  async function read(where: Repository, image: Descriptor, use: 'pull' | 'push'): Promise<Told> {
+    const remote = stores.remote(where, use)
     const before = remote.traffic().requests['GET'] ?? 0
     try {
       return await readTold(remote, image)
@@ -55,7 +55,7 @@ export function openInquiry({ stores, project: { history }, reporter }: Edges): 
   }
 
   return {
-    told: (where, image) => once(told, image.digest, () => read(where, image)),
+    told: (where, image, use = 'push') => once(told, image.digest, () => read(where, image, use)),
     tags: (where) => once(tags, formatRepository(where), () => readTags(where)),
     kinship: (commit, other) => history.compare(commit, other),
     committed: async (commit) => (await history.committed(commit)) ?? 'unknown',

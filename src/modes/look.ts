@@ -1,31 +1,33 @@
 import { readFile } from 'node:fs/promises'
 import { baseImages, pullsNeeded } from '../build/dockerfile.ts'
 import { asLadingError } from '../error.ts'
-import { DOCKER_HUB, formatRepository, type Repository } from '../image/reference.ts'
+import { isIndex } from '../image/media-type.ts'
+import { DOCKER_HUB, formatReference, formatRepository, type Repository } from '../image/reference.ts'
 import { count } from '../plan/print.ts'
 import { decidePush, isDone, isToWrite, NOTHING_DECIDED, type PublishPlan, planPublish } from '../plan/publish-plan.ts'
 import type { BuildRequest } from '../plan/request.ts'
 import { checkPullLimit, checkRights, lookAtTags, refilledBy, type Sight, type Site } from '../survey/survey.ts'
 import type { Names } from '../tags/name.ts'
 import { type Judge, openJudge, type Seen } from './decide.ts'
-import type { BuildOrder } from './describe.ts'
+import { refuseHeld } from './held.ts'
+import type { Given, Stored } from './obtain.ts'
 import { untouched } from './outcomes.ts'
 import type { Run, Say } from './run.ts'
 
-/** What the image will be called, and the build that it comes from, unless it is there already. */
-export type Wanted = { readonly names: Names; readonly order: BuildOrder | undefined }
+/** What the image will be called, and what it is or will be made from. */
+export type Wanted = { readonly names: Names; readonly given: Given }
 
 /** What was looked at, and who decides about it should it change. */
 export type Looked = { readonly plan: PublishPlan; readonly judge: Judge }
 
 /** Everything that would make a long build fail at its end, asked at its beginning; what comes of it is the plan. */
-export async function look(run: Run, { names, order }: Wanted, say: Say): Promise<Looked> {
+export async function look(run: Run, { names, given }: Wanted, say: Say): Promise<Looked> {
   const { request, environment, facts } = run
   const sites = decidePush(request, environment).push ? request.images.map((image) => siteOf(run, image, names)) : []
   // Both to their end: a question that goes on unseen would hold up the process after its last word.
   const [looked, asked] = await Promise.allSettled([
     lookAtSites(run, sites),
-    order === undefined ? undefined : askPullLimit(run, order.build),
+    given.kind === 'build' ? askPullsOfBuild(run, given.order.build) : undefined,
   ])
   if (asked.status === 'rejected') throw asked.reason
   if (looked.status === 'rejected') throw looked.reason
@@ -35,10 +37,12 @@ export async function look(run: Run, { names, order }: Wanted, say: Say): Promis
   )
   const draft = planPublish(request, environment, names, { live, decided: NOTHING_DECIDED })
   facts.references = untouched(draft, 'the step ended before any tag was written')
-  const judge = openJudge(run, names, order?.hash ?? '')
+  const judge = openJudge(run, names, given)
   const decided = await judge.decide(seenIn(sights, request.images, names))
   const plan = planPublish(request, environment, names, { live, decided })
   facts.references = untouched(plan, 'the step ended before any tag was written')
+  refuseHeld(run, plan)
+  if (given.kind === 'registry' && !isDone(plan, facts.digest)) await askPullsOfStored(run, given.stored)
   countPulls(run, judge.pulls())
   const digest = plan.course.kind === 'reuse' ? plan.course.image.digest : facts.digest
   // With nothing to write, even the question about rights would be one too many.
@@ -123,14 +127,29 @@ function siteOf({ request, edges }: Run, image: Repository, names: Names): Site 
 /** Docker has this repository for asking; a HEAD of it is free (docs.docker.com, "Pull usage and limits"). */
 const LIMIT_PREVIEW: Repository = { registry: DOCKER_HUB, path: 'ratelimitpreview/test' }
 
-/** The pull limit of Docker Hub, for the identity that the build will use, when the build takes anything from there. */
-async function askPullLimit(run: Run, build: BuildRequest): Promise<void> {
-  const { request, environment, edges, facts } = run
+/** What the build takes from Docker Hub. */
+async function askPullsOfBuild(run: Run, build: BuildRequest): Promise<void> {
+  const { environment, edges } = run
   run.bases = await baseImages(build, (path) => readFile(path, 'utf8').catch(() => undefined), environment.machine)
   if (!run.bases.known) return edges.reporter.debug(`what the build pulls is not known: ${run.bases.why}`)
   const needed = pullsNeeded(run.bases.images).get(DOCKER_HUB) ?? 0
-  if (needed === 0) return
   const images = run.bases.images.filter(({ reference }) => reference.registry === DOCKER_HUB).map(({ text }) => text)
+  await askPullLimit(run, needed, images)
+}
+
+/**
+ * What reading an image takes from Docker Hub, where each manifest is a pull: an index has at least one beside itself, and
+ * how many nobody knows before it is read.
+ */
+async function askPullsOfStored(run: Run, { from, image }: Stored): Promise<void> {
+  if (from.registry !== DOCKER_HUB) return
+  await askPullLimit(run, isIndex(image.mediaType) ? 2 : 1, [formatReference(from)])
+}
+
+/** The pull limit of Docker Hub, for the identity that will pull, when anything is taken from there. */
+async function askPullLimit(run: Run, needed: number, images: readonly string[]): Promise<void> {
+  if (needed === 0) return
+  const { request, edges, facts } = run
   const remote = edges.stores.remote(LIMIT_PREVIEW, 'pull')
   const username = await remote.account()
   const { rateLimit: policy, reserve } = request.rateLimit

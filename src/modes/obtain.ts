@@ -4,25 +4,62 @@ import { chooseBuilder } from '../build/builder.ts'
 import { type CheckedSource, checkedOnce, checkedOnTheWay } from '../content/checked.ts'
 import { type Image, readImage } from '../content/image.ts'
 import { stageLayout } from '../content/layout-target.ts'
-import type { Layout } from '../content/store.ts'
-import type { Exec } from '../edges.ts'
+import { manifestsOnce } from '../content/manifests-once.ts'
+import type { Layout, Source } from '../content/store.ts'
+import type { Exec, Stores } from '../edges.ts'
+import { LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
-import { formatReference } from '../image/reference.ts'
+import { formatReference, type Reference } from '../image/reference.ts'
 import type { Course, PublishPlan } from '../plan/publish-plan.ts'
 import { type BuildOrder, type Named, orderBuild } from './describe.ts'
 import type { Run, Say } from './run.ts'
 
-/** What the user gave: a layout that is there, or a build that is to be done. */
-export type Given = { readonly layout: Layout; readonly order?: undefined } | { readonly order: BuildOrder }
+/** What the user gave: a build that is to be done, a layout that is there, or an image that a registry has. */
+export type Given =
+  | { readonly kind: 'build'; readonly order: BuildOrder }
+  | { readonly kind: 'layout'; readonly layout: Layout }
+  | { readonly kind: 'registry'; readonly stored: Stored }
 
-/** A layout that somebody else built is known before anything is asked. */
+/** An image that is in a registry, and what its name showed when it was looked at: from there on it is this digest. */
+export type Stored = { readonly from: Reference; readonly image: Descriptor }
+
+/** What somebody else built is known before anything is decided. Throws `SOURCE_MISSING` when it is not there. */
 export async function openGiven(run: Run, named: Named): Promise<Given> {
   const { request, edges, facts } = run
-  if (request.origin.kind === 'build') return { order: await orderBuild(run, request.origin, named) }
-  const layout = await edges.stores.layout(request.origin.path)
-  facts.digest = (await layout.root()).digest
-  return { layout }
+  const { origin } = request
+  switch (origin.kind) {
+    case 'build':
+      return { kind: 'build', order: await orderBuild(run, origin, named) }
+    case 'layout': {
+      const layout = await edges.stores.layout(origin.path)
+      facts.digest = (await layout.root()).digest
+      return { kind: 'layout', layout }
+    }
+    case 'registry': {
+      const stored = await findStored(edges.stores, origin.from)
+      facts.digest = stored.image.digest
+      return { kind: 'registry', stored }
+    }
+  }
 }
+
+/** By a HEAD: that is no pull anywhere. */
+async function findStored(stores: Stores, from: Reference): Promise<Stored> {
+  const image = await stores.remote(from, 'pull').resolve('tag' in from ? from.tag : from.digest)
+  const what = `looking for ${formatReference(from)}, which is to be promoted`
+  if (image === undefined) throw new LadingError('SOURCE_MISSING', `${what}: it is not there`, { hint: NOT_THERE })
+  // A proxy that answers everything with something else does not have it.
+  if ('digest' in from && image.digest !== from.digest) {
+    throw new LadingError('CONTENT_INVALID', `${what}: its registry shows ${image.digest} for it`, {
+      hint: WRONG_DIGEST,
+    })
+  }
+  return { from, image }
+}
+
+const NOT_THERE =
+  'Check the reference in `from`, and that this login may pull it: some registries hide what they do not show.'
+const WRONG_DIGEST = 'Look for a proxy or mirror in front of this registry that answers with something else.'
 
 /** An image at hand: where its bytes come from, all of it but its layers, and its folder where a scanner needs one. */
 export type Cargo = { readonly source: CheckedSource; readonly image: Image; readonly directory: string }
@@ -32,27 +69,36 @@ export async function obtain(run: Run, plan: PublishPlan, given: Given): Promise
   const { edges, over } = run
   const signal = AbortSignal.any([edges.clock.signal, over.signal])
   const { course } = plan
-  if (course.kind === 'reuse') return fetchStored(run, course, signal)
-  const { order } = given
-  const layout = order === undefined ? given.layout : await run.phase('build', (say) => build(run, order, say))
+  if (course.kind === 'reuse') return fetchEarlier(run, course, signal)
+  if (given.kind === 'registry') return fetchPromoted(run, given.stored, signal)
+  const layout =
+    given.kind === 'layout' ? given.layout : await run.phase('build', (say) => build(run, given.order, say))
   return { ...(await readWhole(run, checkedOnce(layout, signal), await layout.root())), directory: layout.directory }
 }
 
-/** An image of an earlier run. A scanner needs its files here; without a scan only what is missing somewhere is read. */
-async function fetchStored(
-  run: Run,
-  { from, image: root }: Extract<Course, { readonly kind: 'reuse' }>,
-  signal: AbortSignal,
-): Promise<Cargo> {
-  const { stores, scratch } = run.edges
-  const remote = stores.remote(from, 'push')
-  if (run.request.gate.scan === 'off') {
-    return { ...(await readWhole(run, checkedOnTheWay(remote), root)), directory: '' }
+/** An image of an earlier run. */
+function fetchEarlier(run: Run, { from, image }: Extract<Course, { readonly kind: 'reuse' }>, signal: AbortSignal) {
+  const source = run.edges.stores.remote(from, 'push')
+  return fetchStored(run, { source, image, told: `${formatReference(from)}, which an earlier run published` }, signal)
+}
+
+function fetchPromoted(run: Run, { from, image }: Stored, signal: AbortSignal): Promise<Cargo> {
+  const source = run.edges.stores.remote(from, 'pull')
+  return fetchStored(run, { source, image, told: formatReference(from) }, signal)
+}
+
+type Shelf = { readonly source: Source; readonly image: Descriptor; readonly told: string }
+
+/** What a registry has. A scanner needs its files here; without a scan only what is missing somewhere is read. */
+async function fetchStored(run: Run, { source, image: root, told }: Shelf, signal: AbortSignal): Promise<Cargo> {
+  const { request, edges } = run
+  if (request.gate.scan === 'off') {
+    return { ...(await readWhole(run, checkedOnTheWay(manifestsOnce(source)), root)), directory: '' }
   }
-  const directory = join(scratch.directory, 'stored')
+  const directory = join(edges.scratch.directory, 'stored')
   const layout = await run.phase('fetch', async (say) => {
-    say(`${formatReference(from)}, which an earlier run published`)
-    return stageLayout(remote, root, directory, signal)
+    say(told)
+    return stageLayout(source, root, directory, signal)
   })
   return { ...(await readWhole(run, checkedOnce(layout, signal), root)), directory }
 }

@@ -73,11 +73,18 @@ export function failureOf(outcomes: readonly TagOutcome[], deliveries: readonly 
   const written = outcomes.filter(({ outcome }) => outcome === 'created' || outcome === 'moved')
   if (written.length === 0) {
     const [lost] = deliveries.flatMap((delivery) => (delivery.arrived ? [] : [delivery.error]))
-    return lost ?? first.error
+    return lost ?? withAllHeld(first.error, broken)
   }
   const names = broken.map((outcome) => `${outcome.destination.target.name}:${outcome.tag} (${outcome.error.message})`)
   const message = `${count(written.length, 'tag')} of ${outcomes.length} were written, then it failed: ${names.join('; ')}`
   return new LadingError('PARTLY_PUBLISHED', message, { cause: first.error })
+}
+
+/** Of tags that would have been held back, people want to know all. */
+function withAllHeld(first: LadingError, broken: readonly { readonly error: LadingError }[]): LadingError {
+  if (first.code !== 'TAG_HELD') return first
+  const held = broken.filter(({ error }) => error.code === 'TAG_HELD').map(({ error }) => error.message)
+  return new LadingError('TAG_HELD', held.join('; '), { hint: first.hint })
 }
 
 /** What went where: uploaded, mounted, and already there. Blobs only; manifests are too small to count. */

@@ -10,13 +10,15 @@ import type { Report } from '../report/report.ts'
 import { refusalError, type Verdict } from '../scan/verdict.ts'
 import { type Names, nameImage } from '../tags/name.ts'
 import type { Occasion } from '../tags/occasion.ts'
-import { isIn, moveAll, upload } from './carry.ts'
+import { isIn, isOrigin, moveAll, upload } from './carry.ts'
 import { askCodeScanning, uploadFindings } from './code-scanning.ts'
 import { gate } from './gate.ts'
+import { isPromotion } from './held.ts'
 import { look } from './look.ts'
 import { type Cargo, obtain, openGiven } from './obtain.ts'
 import { learnOccasion } from './occasion.ts'
 import { planned, unchanged } from './outcomes.ts'
+import { carryAlong, recheckReferrers } from './promote-referrers.ts'
 import { fail, type Run, type Say } from './run.ts'
 import { beginTools, beside } from './tools.ts'
 
@@ -41,10 +43,13 @@ async function story(run: Run): Promise<void> {
   const occasion = await learnOccasion(run)
   const names = name(run, occasion)
   const given = await openGiven(run, { names, occasion })
-  const { plan, judge: ruler } = await run.phase('check', (say) => look(run, { names, order: given.order }, say))
+  const { plan, judge: ruler } = await run.phase('check', (say) => look(run, { names, given }, say))
   if (plan.course.kind === 'reuse') facts.digest = plan.course.image.digest
   for (const line of printPlan(plan, facts.digest)) edges.reporter.info(line)
-  if (isDone(plan, facts.digest)) return nothingToDo(run, plan)
+  if (isDone(plan, facts.digest)) {
+    if (given.kind === 'registry') await recheckReferrers(run, given.stored.image)
+    return nothingToDo(run, plan)
+  }
 
   const sendsFindings = await askCodeScanning(run)
   // Found or fetched while the image is built.
@@ -62,10 +67,13 @@ async function story(run: Run): Promise<void> {
 
   await ahead
   const approved = { ...cargo, admitted }
-  const deliveries = await run.phase('upload', (say) => upload(run, plan, approved, say))
+  const delivered = await run.phase('upload', (say) => upload(run, plan, approved, say))
+  const deliveries = await carryAlong(run, approved, delivered)
   await run.phase('tags', (say) => moveAll(run, { plan, judge: ruler, names }, { cargo: approved, deliveries }, say))
-  edges.reporter.info(`${facts.result === 'unchanged' ? 'Unchanged:' : 'Published'} ${admitted.digest}`)
+  edges.reporter.info(`${facts.result === 'unchanged' ? 'Unchanged:' : DONE[plan.mode]} ${admitted.digest}`)
 }
+
+const DONE = { publish: 'Published', promote: 'Promoted' } as const
 
 /** What this image will be called, before anybody is asked. */
 function name(run: Run, occasion: Occasion): Names {
@@ -86,7 +94,8 @@ function name(run: Run, occasion: Occasion): Names {
  * all that counts, and it is checked on its way.
  */
 async function verify({ request }: Run, plan: PublishPlan, { source, image }: Cargo, say: Say): Promise<void> {
-  const isOnTheWay = request.gate.scan === 'off' && plan.push.push && !request.dryRun
+  // What a registry has is not fetched only to be looked at.
+  const isOnTheWay = request.gate.scan === 'off' && (isPromotion({ request }) || (plan.push.push && !request.dryRun))
   if (!isOnTheWay) await verifyImage(source, image)
   const { platforms, content } = image
   const how = isOnTheWay ? 'what is sent is checked on its way' : 'each what its digest says'
@@ -129,7 +138,11 @@ function unfinished({ request, edges, facts }: Run, plan: PublishPlan): readonly
   const { digest } = facts
   const open = request.images.filter((image) => {
     const own = plan.references.filter((one) => isIn(one, image))
-    return own.some(isToWrite) && !own.some((one) => digest !== undefined && shows(one, digest))
+    return (
+      own.some(isToWrite) &&
+      !isOrigin({ request }, image) &&
+      !own.some((one) => digest !== undefined && shows(one, digest))
+    )
   })
   return open.map((image) => edges.stores.remote(image, 'push'))
 }

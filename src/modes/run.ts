@@ -2,6 +2,7 @@ import type { Bases } from '../build/dockerfile.ts'
 import type { Edges } from '../edges.ts'
 import { asLadingError, type LadingError } from '../error.ts'
 import type { Environment } from '../plan/environment.ts'
+import { modeOf } from '../plan/publish-plan.ts'
 import type { PublishRequest } from '../plan/request.ts'
 import type { Facts } from '../report/draft.ts'
 import { formatDuration } from '../report/quantity.ts'
@@ -37,7 +38,7 @@ export type Say = (words: string) => void
 
 /** Begins a run that knows nothing yet. */
 export function beginRun(start: Pick<Run, 'request' | 'environment' | 'edges'>): Run {
-  const facts: Facts = { phases: [] }
+  const facts: Facts = { mode: modeOf(start.request), phases: [] }
   return {
     ...start,
     ...beginPhases(facts.phases, start.edges),

@@ -1,3 +1,4 @@
+import { formatReference } from '../image/reference.ts'
 import { nameImage } from '../tags/name.ts'
 import type { Environment } from './environment.ts'
 import type { MirrorRequest } from './mirror-request.ts'
@@ -12,13 +13,16 @@ import type { PublishRequest } from './request.ts'
 export function announce(release: string, request: PublishRequest, environment: Environment): string {
   const { images, origin } = request
   const names = nameImage(request, occasionOf(request, environment))
+  const where = count(images.length, 'repository', 'repositories')
+  if (origin.kind === 'registry') {
+    return `Lading ${release}: promote ${formatReference(origin.from)} to ${names.version} in ${where}`
+  }
   const title = environment.repository === '' ? (images[0]?.path ?? '') : environment.repository
   const { sha } = environment.subject
   const commit = sha === '' ? '' : ` (${sha.slice(0, 7)})`
   const platforms =
     origin.kind === 'build' && origin.platforms.length > 0 ? ` for ${count(origin.platforms.length, 'platform')}` : ''
   const from = origin.kind === 'layout' ? ' from a finished layout' : ''
-  const where = count(images.length, 'repository', 'repositories')
   return `Lading ${release}: publish ${title} ${names.version}${commit}${from}${platforms} to ${where}`
 }
 

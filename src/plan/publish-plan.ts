@@ -10,12 +10,12 @@ import type { Gate, PublishRequest } from './request.ts'
  * when the plan was made; carrying it out looks again.
  */
 export type PublishPlan = {
-  readonly mode: 'publish'
+  readonly mode: 'publish' | 'promote'
   /** `acme/api`, for people */
   readonly title: string
   readonly version: string
   readonly commit: string
-  readonly origin: 'build' | 'layout'
+  readonly origin: 'build' | 'layout' | 'registry'
   /** as asked for; empty: the builder's own, or what the layout holds */
   readonly platforms: readonly string[]
   readonly gate: Gate
@@ -67,7 +67,7 @@ export function planPublish(
 ): PublishPlan {
   const { origin } = request
   return {
-    mode: 'publish',
+    mode: modeOf(request),
     title: environment.repository === '' ? (request.images[0]?.path ?? '') : environment.repository,
     version: names.version,
     commit: environment.subject.sha,
@@ -82,6 +82,11 @@ export function planPublish(
       intent: decided.intents.get(formatReference(tagged(reference, reference.tag))) ?? { kind: 'write', why: '' },
     })),
   }
+}
+
+/** An image that is in a registry is promoted; one that comes from here is published. */
+export function modeOf({ origin }: Pick<PublishRequest, 'origin'>): PublishPlan['mode'] {
+  return origin.kind === 'registry' ? 'promote' : 'publish'
 }
 
 type Named = Pick<Name, 'tag' | 'kind'>

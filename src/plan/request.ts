@@ -1,4 +1,4 @@
-import type { Repository } from '../image/reference.ts'
+import type { Reference, Repository } from '../image/reference.ts'
 import type { AnnotationRequest } from '../tags/annotation.ts'
 import type { ExistingTagPolicy } from '../tags/existing.ts'
 import type { Flavor } from '../tags/flavor.ts'
@@ -37,8 +37,17 @@ export type PublishRequest = {
   readonly summary: boolean
 }
 
-/** Where the image comes from. */
-export type Origin = ({ readonly kind: 'build' } & BuildWish) | { readonly kind: 'layout'; readonly path: string }
+/** Where the image comes from: it is built, lies here as a layout, or is in a registry and gets further names. */
+export type Origin =
+  | ({ readonly kind: 'build' } & BuildWish)
+  | { readonly kind: 'layout'; readonly path: string }
+  | ({ readonly kind: 'registry' } & StoredOrigin)
+
+/** An image of a registry, and what becomes of the signatures, SBOMs and attestations that hang on it. */
+export type StoredOrigin = { readonly from: Reference; readonly referrers: Carried }
+
+/** When something that hangs on an image is looked for: never, when its digest is copied, or where it is already too. */
+export type Carried = 'no' | 'copied' | 'recheck'
 
 /** A build as it is written, before anybody knows what expressions in its arguments stand for. */
 export type BuildWish = Omit<BuildRequest, 'buildArgs'> & { readonly buildArgs: readonly Template[] }

@@ -5,12 +5,13 @@ import type { Report } from './report.ts'
 const TARGET = 'docker-metadata-action'
 
 /**
- * The names, labels and annotations of a report as a file for `docker buildx bake`; `undefined` while there is no name.
+ * The names, labels and annotations of a report as a file for `docker buildx bake`; `undefined` while there is no name, and where nothing
+ * is built.
  * One file where metadata-action writes four.
  */
 export function bakeFileOf(report: Report, repositories: readonly Repository[]): string | undefined {
-  const { tags, labels, annotations, version } = report
-  if (tags.length === 0) return undefined
+  const { mode, tags, labels, annotations, version } = report
+  if (mode === 'promote' || tags.length === 0) return undefined
   const args = { DOCKER_META_IMAGES: repositories.map(formatRepository).join(','), DOCKER_META_VERSION: version }
   const target = {
     tags,

@@ -13,6 +13,7 @@ import type {
 
 /** What a run has learnt so far. A failure reports what is here, so it is filled as soon as something is known. */
 export type Facts = {
+  readonly mode: Report['mode']
   result?: Result
   reason?: string
   digest?: Digest
@@ -39,9 +40,8 @@ const NOT_SCANNED: ScanReport = {
   scanner: '',
 }
 
-const NOTHING_KNOWN: Omit<Report, 'phases'> = {
+const NOTHING_KNOWN: Omit<Report, 'mode' | 'phases'> = {
   schema: 1,
-  mode: 'publish',
   result: 'failed',
   reason: '',
   digest: '',
@@ -63,6 +63,6 @@ export function reportOf(facts: Facts): Report {
 }
 
 /** The report of a run that failed before it knew anything. */
-export function failureReport({ code, message, hint }: Failure): Report {
-  return reportOf({ phases: [], result: 'failed', failure: { code, message, hint } })
+export function failureReport(mode: Report['mode'], { code, message, hint }: Failure): Report {
+  return reportOf({ mode, phases: [], result: 'failed', failure: { code, message, hint } })
 }

@@ -1,8 +1,10 @@
+import type { Report } from './report.ts'
+
 /** One output of the action as users see it: `action.yml` and the README are held to this table. */
 export type OutputRow = { readonly name: string; readonly description: string }
 
-/** Every output, in the order of documentation. An output is declared when it works, never before. */
-export const OUTPUTS = [
+/** Every output of publish, in the order of documentation. An output is declared when it works, never before. */
+const OUTPUTS = [
   {
     name: 'digest',
     description: 'Digest of the index or single manifest, equal in every registry; also set when nothing was pushed',
@@ -37,3 +39,24 @@ export const OUTPUTS = [
   { name: 'failure-reason', description: 'Code of the failure; empty on success' },
   { name: 'json', description: 'The whole report as JSON' },
 ] as const satisfies readonly OutputRow[]
+
+/** What only a build has: nothing is written into an image that is promoted, and nothing of it is listed anew. */
+const OF_BUILDS: ReadonlySet<string> = new Set(['labels', 'annotations', 'bake-file', 'sbom-file'])
+
+const SAID_OF_PROMOTION: Readonly<Record<string, string>> = {
+  digest: 'Digest of the index or single manifest, the same under every name',
+  version: 'The version that it was promoted to',
+}
+
+const OUTPUTS_OF: Readonly<Record<Report['mode'], readonly OutputRow[]>> = {
+  publish: OUTPUTS,
+  promote: OUTPUTS.filter(({ name }) => !OF_BUILDS.has(name)).map(({ name, description }) => ({
+    name,
+    description: SAID_OF_PROMOTION[name] ?? description,
+  })),
+}
+
+/** The outputs that an action declares. */
+export function outputRows(mode: Report['mode']): readonly OutputRow[] {
+  return OUTPUTS_OF[mode]
+}

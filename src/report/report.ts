@@ -6,7 +6,8 @@ import type { Digest } from '../image/digest.ts'
  */
 export type Report = {
   readonly schema: 1
-  readonly mode: 'publish'
+  /** `promote`: an image of a registry got further names */
+  readonly mode: 'publish' | 'promote'
   readonly result: Result
   /** why nothing was pushed, built or moved; empty otherwise */
   readonly reason: string

@@ -3,7 +3,7 @@ import { liveNames } from './live-image.ts'
 import { code, type Table, table, text } from './markdown.ts'
 import { formatBytes, formatDuration } from './quantity.ts'
 import { referencesOf } from './reference-section.ts'
-import type { PlatformReport, RateLimitReport, Report } from './report.ts'
+import type { PlatformReport, Report } from './report.ts'
 import { trafficOf } from './traffic-section.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -19,7 +19,7 @@ export function summaryOf(report: Report): string {
   const trust = [scanOf(report.scan), findingsOf(report.scan)]
   // A refusal is read for its findings.
   const body = isFinding(report) ? [...trust, ...names] : [...names, ...trust]
-  const cost = [trafficOf(report.registries), rateLimitsOf(report.rateLimits), phasesOf(report)]
+  const cost = [trafficOf(report.registries), rateLimitsOf(report), phasesOf(report)]
   return `${[verdictOf(report), ...body, ...cost, commandsOf(report)].filter((section) => section !== '').join('\n\n')}\n`
 }
 
@@ -38,11 +38,12 @@ function shortened(digest: string): string {
   return digest.slice(0, digest.indexOf(':') + 13)
 }
 
-function rateLimitsOf(limits: readonly RateLimitReport[]): string {
-  const sentences = limits.slice(0, 10).map((limit) => {
+function rateLimitsOf({ mode, rateLimits }: Report): string {
+  const what = mode === 'promote' ? 'Reading the image' : 'This build'
+  const sentences = rateLimits.slice(0, 10).map((limit) => {
     const name = limit.registry === 'docker.io' ? 'Docker Hub' : text(limit.registry)
     const left = `${limit.remaining} of ${limit.limit} pulls`
-    return `${name}: ${left} were left for ${code(limit.identity)}, counted over ${formatDuration(limit.windowSeconds * 1000)}. This build may need ${limit.needed}.`
+    return `${name}: ${left} were left for ${code(limit.identity)}, counted over ${formatDuration(limit.windowSeconds * 1000)}. ${what} may need ${limit.needed}.`
   })
   return sentences.length === 0 ? '' : `### Pull limit\n\n${sentences.map((sentence) => `- ${sentence}`).join('\n')}`
 }

@@ -14,7 +14,7 @@ export function verdictOf(report: Report): string {
 }
 
 const TITLES: Readonly<Record<Result, (report: Report) => string>> = {
-  published: (report) => `**Published ${named(report)}**`,
+  published: (report) => `**${DONE[report.mode]} ${named(report)}**`,
   reused: (report) => `**Published ${named(report)}** from the image of an earlier run; nothing was built`,
   unchanged: (report) => `**Nothing to do** for ${named(report)}`,
   refused: (report) => `**Refused** ${named(report)}`,
@@ -22,6 +22,8 @@ const TITLES: Readonly<Record<Result, (report: Report) => string>> = {
   'dry-run': (report) => `**Dry run** of ${named(report)}: nothing was written`,
   'not-pushed': (report) => `**Not pushed**: ${named(report)}`,
 }
+
+const DONE: Readonly<Record<Report['mode'], string>> = { publish: 'Published', promote: 'Promoted' }
 
 /** The version, or the best other name that the image has. */
 function named(report: Report): string {

@@ -1,0 +1,34 @@
+import type { Repository } from '../image/reference.ts'
+import type { Environment } from '../plan/environment.ts'
+import type { RateLimitPolicy } from '../plan/request.ts'
+import type { Form } from './form.ts'
+import type { Inputs } from './inputs.ts'
+import { readLogins } from './logins.ts'
+import { MOST_PARALLEL, readRegistrySettings } from './registry-settings.ts'
+import { readChoice, readCount } from './single-values.ts'
+
+const MOST_RETRIES = 100
+const MOST_RESERVE = 1_000_000
+
+/** Repositories that are written, and those that are only read. */
+export type Places = { readonly images: readonly Repository[]; readonly sources: readonly Repository[] }
+
+type Way = Pick<Inputs, 'settings' | 'parallel' | 'retries'> & Pick<Inputs['secrets'], 'logins'>
+
+/** What the inputs say about how registries are reached. */
+export async function readWay(form: Form, environment: Environment, places: Places): Promise<Way> {
+  return {
+    logins: await readLogins(form, environment, places),
+    settings: await readRegistrySettings(form, environment.workspace),
+    parallel: readCount(form, 'parallel', 1, MOST_PARALLEL),
+    retries: readCount(form, 'retries', 0, MOST_RETRIES),
+  }
+}
+
+/** What the inputs say about the pull limit of Docker Hub. */
+export function readRateLimit(form: Form): RateLimitPolicy {
+  return {
+    rateLimit: readChoice(form, 'rate-limit', ['fail', 'strict', 'warn', 'off']),
+    reserve: readCount(form, 'rate-limit-reserve', 0, MOST_RESERVE),
+  }
+}
