@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { inputsOf } from '../src/action/input-table.ts'
@@ -12,68 +12,81 @@ type ActionFile = {
 }
 
 const root = new URL('../', import.meta.url)
-const action: ActionFile = parse(readFileSync(new URL('action.yml', root), 'utf8'))
-const readme = existsSync(new URL('README.md', root)) ? readFileSync(new URL('README.md', root), 'utf8') : ''
+const readme = readFileSync(new URL('README.md', root), 'utf8')
 
-/** The rows of the README's tables of inputs: default by name. */
-function readmeRows(): ReadonlyMap<string, string> {
-  const tables = readme.split(/\n(?!\|)/).filter((block) => /^\| *Input *\|/m.test(block))
-  const rows = tables.flatMap((table) => [...table.matchAll(/^\| *`([a-z-]+)` *\| *([^|]*?) *\|/gm)])
+const ACTIONS = [
+  {
+    action: 'publish',
+    file: 'action.yml',
+    part: 'inputs',
+    main: 'dist/index.js',
+    secrets: ['password', 'registry-auth', 'secrets', 'token'],
+    outputs:
+      'digest digests version tags tag-names labels annotations bake-file image-refs tag-refs subjects published pushed scan-result vulnerabilities sarif-file sbom-file report-file rate-limit-limit rate-limit-remaining rate-limit-source rate-limit-reset failure-reason json',
+  },
+  {
+    action: 'promote',
+    file: 'promote/action.yml',
+    part: 'promote-inputs',
+    main: '../dist/promote.js',
+    secrets: ['password', 'registry-auth', 'token'],
+    outputs:
+      'digest digests version tags tag-names image-refs tag-refs subjects published pushed scan-result vulnerabilities sarif-file report-file rate-limit-limit rate-limit-remaining rate-limit-source rate-limit-reset failure-reason json',
+  },
+] as const
+
+/** The rows of the README's tables of inputs between two markers: default by name. */
+function readmeRows(part: string): ReadonlyMap<string, string> {
+  const [, text = ''] = readme.split(`<!-- ${part}:start -->`)
+  const [tables = ''] = text.split(`<!-- ${part}:end -->`)
+  const rows = [...tables.matchAll(/^\| *`([a-z-]+)` *\| *([^|]*?) *\|/gm)]
   return new Map(rows.map((row) => [row[1] ?? '', row[2] ?? '']))
 }
 
-test('action.yml has the inputs of the table, with their defaults, in its order', () => {
-  const declared = Object.entries(action.inputs).map(([name, input]) => ({ name, ...input }))
-  const table = inputsOf('publish').map(({ name, description, required, default: value }) => ({
-    name,
-    description,
-    required,
-    default: value,
-  }))
-  expect(declared).toEqual(table)
-})
+describe.each(ACTIONS)('$action', ({ action, file, part, main, secrets, outputs }) => {
+  const declared: ActionFile = parse(readFileSync(new URL(file, root), 'utf8'))
 
-test('action.yml declares the outputs that work', () => {
-  expect(Object.keys(action.outputs)).toEqual(
-    'digest digests version tags tag-names labels annotations bake-file image-refs tag-refs subjects published pushed scan-result vulnerabilities sarif-file sbom-file report-file rate-limit-limit rate-limit-remaining rate-limit-source rate-limit-reset failure-reason json'.split(
-      ' ',
-    ),
-  )
-})
-
-test('the bundle serves main and post, always', () => {
-  expect(action.runs).toEqual({ using: 'node24', main: 'dist/index.js', post: 'dist/index.js', 'post-if': 'always()' })
-})
-
-test('descriptions are one short line', () => {
-  for (const { description } of [...Object.values(action.inputs), ...Object.values(action.outputs)]) {
-    expect(description).toMatch(/^[^\n]{10,130}$/)
-  }
-})
-
-test('secret inputs are those that hold secrets', () => {
-  expect(
-    inputsOf('publish')
-      .filter(({ secret }) => secret)
-      .map(({ name }) => name),
-  ).toEqual(['password', 'registry-auth', 'secrets', 'token'])
-})
-
-describe.skipIf(readme === '')('the README', () => {
-  test('shows the inputs of the table and no others', () => {
-    expect([...readmeRows().keys()].sort()).toEqual(
-      inputsOf('publish')
-        .map(({ name }) => name)
-        .sort(),
-    )
+  test('its file has the inputs of the table, with their defaults, in its order', () => {
+    const inputs = Object.entries(declared.inputs).map(([name, input]) => ({ name, ...input }))
+    const table = inputsOf(action).map(({ name, description, required, default: value }) => ({
+      name,
+      description,
+      required,
+      default: value,
+    }))
+    expect(inputs).toEqual(table)
   })
 
-  test('shows the defaults of the table', () => {
-    const table = inputsOf('publish').map(({ name, required, default: value }) => [
+  test('its file declares the outputs that work', () => {
+    expect(Object.keys(declared.outputs)).toEqual(outputs.split(' '))
+  })
+
+  test('the bundle serves main and post, always', () => {
+    expect(declared.runs).toEqual({ using: 'node24', main, post: main, 'post-if': 'always()' })
+  })
+
+  test('descriptions are one short line', () => {
+    for (const { description } of [...Object.values(declared.inputs), ...Object.values(declared.outputs)]) {
+      expect(description).toMatch(/^[^\n]{10,130}$/)
+    }
+  })
+
+  test('secret inputs are those that hold secrets', () => {
+    const found = inputsOf(action).filter(({ secret }) => secret)
+    expect(found.map(({ name }) => name)).toEqual(secrets)
+  })
+
+  test('the README shows the inputs of the table and no others', () => {
+    const names = inputsOf(action).map(({ name }) => name)
+    expect([...readmeRows(part).keys()].sort()).toEqual(names.sort())
+  })
+
+  test('the README shows the defaults of the table', () => {
+    const table = inputsOf(action).map(({ name, required, default: value }) => [
       name,
       required ? '**required**' : shown(value),
     ])
-    expect(Object.fromEntries(readmeRows())).toEqual(Object.fromEntries(table))
+    expect(Object.fromEntries(readmeRows(part))).toEqual(Object.fromEntries(table))
   })
 })
 

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { type InputRow, inputsOf } from '../src/action/input-table.ts'
-import { OUTPUTS } from '../src/report/output-table.ts'
+import { type ActionName, type InputRow, inputsOf } from '../src/action/input-table.ts'
+import { outputRows } from '../src/report/output-table.ts'
 
 /**
  * The README with its generated parts written anew: the workflow to copy, the inputs and the outputs. Each stands
@@ -9,8 +9,9 @@ import { OUTPUTS } from '../src/report/output-table.ts'
 export function withGenerated(readme: string, workflow: string): string {
   const parts: readonly [string, string][] = [
     ['release', `\`\`\`yaml\n${workflow.trimEnd()}\n\`\`\``],
-    ['inputs', inputTables()],
+    ['inputs', inputTables('publish')],
     ['outputs', outputTable()],
+    ['promote-inputs', inputTables('promote')],
   ]
   return parts.reduce((text, [name, body]) => replaceBetween(text, name, body), readme)
 }
@@ -24,18 +25,21 @@ const TIERS: readonly (readonly [InputRow['tier'], string])[] = [
   ['push', 'Push, limits, reports'],
 ]
 
-function inputTables(): string {
-  const rows: readonly InputRow[] = inputsOf('publish')
-  return TIERS.map(([tier, title]) => {
-    const lines = rows
-      .filter((row) => row.tier === tier)
-      .map((row) => rowOf(code(row.name), defaultCell(row), row.description))
-    return [`### ${title}`, '', rowOf('Input', 'Default', 'Meaning'), rowOf('---', '---', '---'), ...lines].join('\n')
-  }).join('\n\n')
+function inputTables(action: ActionName): string {
+  const rows = inputsOf(action)
+  const tiers = TIERS.filter(([tier]) => rows.some((row) => row.tier === tier))
+  return tiers
+    .map(([tier, title]) => {
+      const lines = rows
+        .filter((row) => row.tier === tier)
+        .map((row) => rowOf(code(row.name), defaultCell(row), row.description))
+      return [`### ${title}`, '', rowOf('Input', 'Default', 'Meaning'), rowOf('---', '---', '---'), ...lines].join('\n')
+    })
+    .join('\n\n')
 }
 
 function outputTable(): string {
-  const lines = OUTPUTS.map(({ name, description }) => rowOf(code(name), description))
+  const lines = outputRows('publish').map(({ name, description }) => rowOf(code(name), description))
   return [rowOf('Output', 'What it is'), rowOf('---', '---'), ...lines].join('\n')
 }
 

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { ActionName } from '../../src/action/input-table.ts'
 import type { Report } from '../../src/report/report.ts'
 import { type ChildEnd, runChild } from './runner/child.ts'
 import { changes, parseRecords, snapshot, writeFiles } from './runner/files.ts'
@@ -24,6 +25,8 @@ export type Runner = AsyncDisposable & {
 }
 
 export type Step = {
+  /** the action that is used; default: publish */
+  readonly action?: ActionName
   /** as below `with:` in a workflow */
   readonly inputs?: Readonly<Record<string, string>>
   readonly event?: Event
@@ -98,7 +101,7 @@ async function runStep(step: Step, root: string, commands: string): Promise<Step
   const post =
     step.withRunner === false
       ? { exitCode: 0, signals: [], log: readLog('') }
-      : await start({ ...postFiles, ...variables, ...states }, root)
+      : await start({ ...postFiles, ...variables, ...states }, root, { action: step.action })
   const outputs = parseRecords(await readFile(mainFiles.GITHUB_OUTPUT, 'utf8'))
   const summary = await readFile(mainFiles.GITHUB_STEP_SUMMARY, 'utf8')
   const report = await readReport(outputs['report-file'] ?? '')
@@ -178,10 +181,12 @@ function compact(variables: Readonly<Record<string, string | undefined>>): Varia
   return Object.fromEntries(pairs)
 }
 
-async function start(env: Variables, root: string, { cancelWhen, killWhen }: Step = {}): Promise<Ran> {
+type Start = Pick<Step, 'cancelWhen' | 'killWhen'> & { readonly action?: ActionName | undefined }
+
+async function start(env: Variables, root: string, { action = 'publish', cancelWhen, killWhen }: Start): Promise<Ran> {
   const { exitCode, signals, log } = await runChild({
     program: process.execPath,
-    args: [bundle()],
+    args: [entry(action)],
     env,
     directory: join(root, 'workspace'),
     ...(cancelWhen === undefined ? {} : { cancelWhen }),
@@ -190,9 +195,10 @@ async function start(env: Variables, root: string, { cancelWhen, killWhen }: Ste
   return { exitCode, signals, log: readLog(log) }
 }
 
-/** The bundle that is looked at: that of the checkout, or the folder that LADING_BUNDLE names. */
-function bundle(): string {
-  return join(resolve(ROOT, process.env['LADING_BUNDLE'] ?? 'dist'), 'index.js')
+/** Where an action begins in the bundle that is looked at: that of the checkout, or the folder that LADING_BUNDLE names. */
+function entry(action: ActionName): string {
+  const file = action === 'publish' ? 'index.js' : `${action}.js`
+  return join(resolve(ROOT, process.env['LADING_BUNDLE'] ?? 'dist'), file)
 }
 
 async function readReport(path: string): Promise<Report | undefined> {
