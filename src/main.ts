@@ -35,7 +35,6 @@ async function begin(around: Surroundings): Promise<number> {
 
 /** What is to be done, said in the first line of the log; or why nobody can tell. */
 async function ask({ program, variables, directory, write }: Surroundings, signal: AbortSignal): Promise<Asked> {
-  // The part of mirror begins here, too.
   const mode = actionOf(program) === 'promote' ? 'promote' : 'publish'
   try {
     const found = await readEnvironment(variables, directory)

@@ -20,7 +20,8 @@ export async function carryOut(asked: Asked, around: Surroundings, signal: Abort
   return told.failure === undefined ? 0 : 1
 }
 
-async function publish({ environment, inputs }: AskedWell, around: Surroundings, signal: AbortSignal): Promise<Report> {
+async function publish(asked: AskedWell, around: Surroundings, signal: AbortSignal): Promise<Report> {
+  const { mode, environment, inputs } = asked
   const { logins, token, buildSecrets } = inputs.secrets
   try {
     return await onGround({ ...inputs, logins, token, environment }, { around, signal }, async (edges) => {
@@ -28,6 +29,6 @@ async function publish({ environment, inputs }: AskedWell, around: Surroundings,
       return run(withSecrets(inputs.request, secrets), environment, edges)
     })
   } catch (thrown) {
-    return failureReport(asked.mode, asLadingError(thrown))
+    return failureReport(mode, asLadingError(thrown))
   }
 }

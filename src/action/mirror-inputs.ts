@@ -19,6 +19,7 @@ import { quoted } from './quoted.ts'
 import { MOST_PARALLEL, readRegistrySettings } from './registry-settings.ts'
 import { type MirrorFile, readMirrorFile } from './regsync-file.ts'
 import { readChoice, readCount, readFlag } from './single-values.ts'
+import type { Places } from './way-inputs.ts'
 
 /** What the inputs of a mirror say: the request without secrets, and beside it what only the edges may hold. */
 export type MirrorInputs = {
@@ -61,7 +62,7 @@ export async function readMirrorInputs(variables: ProcessVariables, environment:
   mustName(form, { lines, path })
   refuseClashes(form, entries)
   const request = await readRequest(form, environment, { entries, file })
-  const logins = await readLogins(form, environment, repositoriesOf(entries))
+  const logins = await readLogins(form, environment, placesOf(entries))
   const settings = await readRegistrySettings(form, environment.workspace)
   const parallel = readCount(form, 'parallel', 1, MOST_PARALLEL)
   const retries = readCount(form, 'retries', 0, MOST_RETRIES)
@@ -229,9 +230,10 @@ function joined(named: readonly NamedLogin[], filed: readonly NamedLogin[], toke
   return [...named.filter((login) => !isOwn(login)), ...filed]
 }
 
-function repositoriesOf(entries: readonly MirrorEntry[]) {
-  return entries.flatMap((entry) => {
-    if (entry.kind === 'registry') return []
-    return [entry.source, ...entry.targets].map(({ registry, path }) => ({ registry, path }))
-  })
+function placesOf(entries: readonly MirrorEntry[]): Places {
+  const named = entries.flatMap((entry) => (entry.kind === 'registry' ? [] : [entry]))
+  return {
+    images: named.flatMap(({ targets }) => targets.map(({ registry, path }) => ({ registry, path }))),
+    sources: named.map(({ source: { registry, path } }) => ({ registry, path })),
+  }
 }
