@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { onTestFinished } from 'vitest'
 import { readPromoteInputs } from '../../src/action/promote-inputs.ts'
+import { NO_CACHE } from '../../src/cache/none.ts'
 import type { History } from '../../src/edges.ts'
 import { formatRepository } from '../../src/image/reference.ts'
 import type { Environment } from '../../src/plan/environment.ts'
 import { type Report, run } from '../../src/run.ts'
 import { environment, withInputs } from '../action/given.ts'
 import { temporary, world } from '../scan/world.ts'
+import { DATABASE } from '../scenarios/programs.ts'
 import { type ClientOptions, openClient } from '../support/client.ts'
 import { type InProcessRegistry, type RegistryOptions, startRegistry } from '../support/registry/server.ts'
 import { blobPath, type SampleLayout, type SampleSpec, writeSampleLayout } from '../support/sample-layout.ts'
@@ -69,7 +71,7 @@ export type Promoted = {
 /** A promotion as the action does it, from its inputs to its report, with nobody else to ask than the registries. */
 export async function promote(inputs: Readonly<Record<string, string>>, given: Given = {}): Promise<Promoted> {
   const around = environment(given.environment)
-  const { request } = await readPromoteInputs(withInputs(inputs), around)
+  const { request } = await readPromoteInputs(withInputs({ ...DATABASE, ...inputs }), around)
   const client = openClient({ retries: 0, ...given.client })
   onTestFinished(() => client.close())
   const { clock, exec, reporter, scratch, commands, said } = await world()
@@ -93,7 +95,7 @@ export async function promote(inputs: Readonly<Record<string, string>>, given: G
       remote: (repository, use) => client.remote(formatRepository(repository), use),
       layout: nowhere,
       download: nowhere,
-      cache: { restore: nowhere, save: nowhere },
+      cache: NO_CACHE,
     },
     docker: nowhere,
   })

@@ -11,15 +11,14 @@ import { kindOf, readBounded } from './files.ts'
 import { closeForm, type Form, openForm, type ProcessVariables } from './form.ts'
 import { readGate } from './gate-inputs.ts'
 import { readItems } from './lists.ts'
-import { type NamedLogin, readLogins } from './logins.ts'
+import type { NamedLogin } from './logins.ts'
 import { readMirrorLines } from './mirror-lines.ts'
 import { clashesOf } from './mirror-names.ts'
 import { parsePlatform } from './platform-names.ts'
 import { quoted } from './quoted.ts'
-import { MOST_PARALLEL, readRegistrySettings } from './registry-settings.ts'
 import { type MirrorFile, readMirrorFile } from './regsync-file.ts'
-import { readChoice, readCount, readFlag } from './single-values.ts'
-import type { Places } from './way-inputs.ts'
+import { readChoice, readFlag } from './single-values.ts'
+import { type Places, readRateLimit, readWay } from './way-inputs.ts'
 
 /** What the inputs of a mirror say: the request without secrets, and beside it what only the edges may hold. */
 export type MirrorInputs = {
@@ -34,8 +33,6 @@ export type MirrorInputs = {
   readonly notices: readonly string[]
 }
 
-const MOST_RETRIES = 100
-const MOST_RESERVE = 1_000_000
 const HOUR_MS = 3_600_000
 const LONGEST_LOCK = 64 * 1024 * 1024
 /** What goes on beside the transfers, which are bounded for each registry, are looks and small manifests. */
@@ -62,10 +59,7 @@ export async function readMirrorInputs(variables: ProcessVariables, environment:
   mustName(form, { lines, path })
   refuseClashes(form, entries)
   const request = await readRequest(form, environment, { entries, file })
-  const logins = await readLogins(form, environment, placesOf(entries))
-  const settings = await readRegistrySettings(form, environment.workspace)
-  const parallel = readCount(form, 'parallel', 1, MOST_PARALLEL)
-  const retries = readCount(form, 'retries', 0, MOST_RETRIES)
+  const { logins, settings, parallel, retries } = await readWay(form, environment, placesOf(entries))
   await closeForm(form)
   return {
     request,
@@ -106,10 +100,7 @@ async function readRequest(
     lock: await readLock(form, workspace, lockFile),
     imagesAtATime: file.parallel ?? IMAGES_AT_A_TIME,
     ...(budget === '' ? {} : { timeBudgetMs: readDuration(form, 'time-budget', { least: 1000, most: 144 * HOUR_MS }) }),
-    rateLimit: {
-      rateLimit: readChoice(form, 'rate-limit', ['fail', 'strict', 'warn', 'off']),
-      reserve: readCount(form, 'rate-limit-reserve', 0, MOST_RESERVE),
-    },
+    rateLimit: readRateLimit(form),
     summary: readFlag(form, 'summary'),
   }
 }
