@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/image/digest.ts'
 import { answers, fakeTrivy } from '../scan/world.ts'
+import { loginAt } from '../support/client.ts'
 import type { InProcessRegistry } from '../support/registry/server.ts'
 import { blobPath, type SampleSpec } from '../support/sample-layout.ts'
 import { manifestOf, promote, registry, SOURCE, seed, tagsOf, tally } from './promoting.ts'
@@ -43,16 +44,20 @@ describe('an image that is promoted', () => {
   test('within its repository costs nothing but tags', async () => {
     const one = await registry()
     const image = await seed(one, 'acme/api:rc', ATTESTED)
-    const { report } = await promote(asked(`${one.host}/acme/api:rc`, `${one.host}/acme/api`))
+    await seed(one, 'acme/api:latest', release('1.2.0', OLD))
+    const inputs = asked(`${one.host}/acme/api:rc`, `${one.host}/acme/api`)
+    const { report } = await promote({ ...inputs, 'moving-tags': 'force' })
     expect(report).toMatchObject({ mode: 'promote', result: 'published', digest: image.digest, version: '1.3.0' })
     expect(tagsOf(one, 'acme/api')).toEqual({ rc: image.digest, '1.3.0': image.digest, latest: image.digest })
     expect(one.writes().map(({ step, reference }) => [step, reference])).toEqual([
       ['tag-put', '1.3.0'],
       ['tag-put', 'latest'],
     ])
-    const { 'blob-get': blobs = 0, 'blob-head': looks = 0 } = tally(one)
-    // The configurations, which tell the platforms.
-    expect([blobs, looks]).toEqual([2, 0])
+    // The source, and each tag three times: before anything, before it is written, and after it.
+    const looks = { 'manifest-head': 7 }
+    // Manifests and configurations, which tell the platforms.
+    const reads = { 'manifest-get': 5, 'blob-get': 2 }
+    expect(tally(one)).toEqual({ ...looks, ...reads, 'tag-put': 2 })
   })
 
   test('into another repository of its registry is mounted, all of it, and nothing is sent', async () => {
@@ -189,6 +194,18 @@ describe('what hangs on the image', () => {
     expect(manifestOf(there, 'acme/api', signature)).toBeDefined()
   })
 
+  test('is not looked for where some tag shows the image: whoever wrote it had brought it', async () => {
+    const { here, there, sign, inputs } = await signed()
+    await promote({ ...inputs, tags: 'version' })
+    const signature = sign()
+    here.reset()
+    await promote(inputs)
+    expect(Object.keys(tagsOf(there, 'acme/api'))).toContain('latest')
+    expect(tally(here)['referrers']).toBeUndefined()
+    await promote({ ...inputs, tags: 'version,major', referrers: 'recheck' })
+    expect(manifestOf(there, 'acme/api', signature)).toBeDefined()
+  })
+
   test('and does not arrive leaves the tags where they are', async () => {
     const { there, sign, inputs } = await signed()
     const signature = sign()
@@ -319,6 +336,8 @@ describe('a moving tag', () => {
     }
     expect(failure?.hint).toContain('moving-tags: force')
     expect(outcomes(done)).toEqual(['refused', 'held', 'held'])
+    // The error says it, and says it once.
+    expect(done.said.filter((line) => line.includes('stays at'))).toEqual([])
     expect(one.writes()).toEqual([])
     expect(done.programs).toBe(0)
   })
@@ -344,6 +363,18 @@ describe('a moving tag', () => {
     expect(one.writes()).toEqual([])
   })
 
+  test('and another one that move on meanwhile are both named', async () => {
+    const { one, inputs } = await newer('acme/api:latest', 'acme/api:1')
+    for (const reference of ['latest', '1']) {
+      const effect = { kind: 'status', status: 404 } as const
+      one.fail({ step: 'manifest-head', reference, when: { nth: 1 }, effect })
+    }
+    const { failure } = (await promote({ ...inputs, tags: 'version,major,latest' })).report
+    expect(failure?.code).toBe('TAG_HELD')
+    for (const tag of ['1', 'latest']) expect(failure?.message).toContain(`acme/api:${tag} would be held back`)
+    expect(one.writes()).toEqual([])
+  })
+
   test('in one of several registries holds back all of them', async () => {
     const { one, inputs } = await newer('acme/api:latest')
     const other = await registry()
@@ -363,6 +394,32 @@ describe('a moving tag', () => {
     const done = await promote({ ...unnamed, tags: 'stable', from: next.digest })
     expect(done.report.failure).toBeUndefined()
     expect(tagsOf(one, 'acme/api')['stable']).toBe(next.digest)
+  })
+
+  test('is decided by what the source tells to the login that may pull there', async () => {
+    const here = await registry({ auth: { kind: 'token', users: { robot: { password: 'pull-s3cret' } } } })
+    const there = await registry()
+    await seed(there, 'acme/api:stable', release('1.3.0'))
+    const image = await seed(here, 'acme/api:rc', release('1.4.0'))
+    const { version: _, ...inputs } = asked(`${here.host}/acme/api:rc`, `${there.host}/acme/api`)
+    const client = { logins: [loginAt(here.host, 'robot', 'pull-s3cret', { use: 'pull' })] }
+    const done = await promote({ ...inputs, tags: 'stable' }, { client })
+    expect(done.report.failure).toBeUndefined()
+    expect(tagsOf(there, 'acme/api')['stable']).toBe(image.digest)
+  })
+
+  test('between builds without a common history follows the time of the commits that the images tell', async () => {
+    const one = await registry()
+    const live = await seed(one, 'acme/api:prod', release('main', NEW))
+    const older = await seed(one, 'acme/api:old', release('main', OLD, { annotations: { build: 'older' } }))
+    const { version: _, ...inputs } = asked(older.digest, `${one.host}/acme/api`)
+    const committed = async (commit: string) => new Date(commit === OLD ? '2026-01-01' : '2026-02-01')
+    const held = await promote({ ...inputs, tags: 'prod' }, { history: { committed } })
+    expect(held.report.failure?.message).toContain('which was committed later than aaaaaaa')
+    const back = { ...inputs, from: live.digest, tags: 'old' }
+    const done = await promote(back, { history: { committed } })
+    expect(tagsOf(one, 'acme/api')['old']).toBe(live.digest)
+    expect(done.report.failure).toBeUndefined()
   })
 
   test('between builds of a branch follows the commits that the images tell, not that of the run', async () => {
