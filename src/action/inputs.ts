@@ -1,4 +1,3 @@
-import type { RegistrySettings } from '../access.ts'
 import type { Environment } from '../plan/environment.ts'
 import type { PublishRequest } from '../plan/request.ts'
 import { readAnnotations, readPlaces } from './annotations.ts'
@@ -11,10 +10,10 @@ import { readOrigin } from './origin.ts'
 import { readLabels, type SecretValue } from './pairs.ts'
 import { quoted } from './quoted.ts'
 import { readChoice, readFlag } from './single-values.ts'
-import { readRateLimit, readWay } from './way-inputs.ts'
+import { readRateLimit, readWay, type Way } from './way-inputs.ts'
 
 /** What the inputs say: the request without secrets, and beside it what only the edges may hold. */
-export type Inputs = {
+export type Inputs = Omit<Way, 'logins'> & {
   /** build secrets are still missing in it: `writeSecrets` and `withSecrets` put their files in */
   readonly request: PublishRequest
   readonly secrets: {
@@ -22,11 +21,6 @@ export type Inputs = {
     readonly token: string
     readonly buildSecrets: readonly SecretValue[]
   }
-  readonly settings: readonly RegistrySettings[]
-  /** transfers at a time for each registry */
-  readonly parallel: number
-  /** how often one request is repeated */
-  readonly retries: number
   /** whose ref and commit names tell: those of the event, or those that are checked out */
   readonly tagContext: 'workflow' | 'git'
   /** remarks for the run's page */

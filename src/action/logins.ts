@@ -5,11 +5,13 @@ import type { Form } from './form.ts'
 import type { InputName } from './input-table.ts'
 import { quoted } from './quoted.ts'
 import { parseRegistry, type RegistryName } from './registry-name.ts'
-import type { Places } from './way-inputs.ts'
 import { readYamlList, type YamlEntry } from './yaml-list.ts'
 
 /** A login, and whether the user said what it is for: an unsaid `use` on docker.io steps back behind the machine's own login. */
 export type NamedLogin = Login & { readonly useGiven: boolean }
+
+/** Repositories that are written, and those that are only read. */
+export type Places = { readonly images: readonly Repository[]; readonly sources: readonly Repository[] }
 
 const GITHUB = 'ghcr.io'
 const USES = ['both', 'pull', 'push'] as const

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import type { RegistrySettings } from '../access.ts'
 import type { Environment } from '../plan/environment.ts'
 import { type Lock, NO_LOCK, parseLock } from '../plan/lock.ts'
 import { type MirrorEntry, type MirrorRequest, type MirrorWishes, USUAL_WISHES } from '../plan/mirror-request.ts'
@@ -11,23 +10,19 @@ import { kindOf, readBounded } from './files.ts'
 import { closeForm, type Form, openForm, type ProcessVariables } from './form.ts'
 import { readGate } from './gate-inputs.ts'
 import { readItems } from './lists.ts'
-import type { NamedLogin } from './logins.ts'
+import type { NamedLogin, Places } from './logins.ts'
 import { readMirrorLines } from './mirror-lines.ts'
 import { clashesOf } from './mirror-names.ts'
 import { parsePlatform } from './platform-names.ts'
 import { quoted } from './quoted.ts'
 import { type MirrorFile, readMirrorFile } from './regsync-file.ts'
 import { readChoice, readFlag } from './single-values.ts'
-import { type Places, readRateLimit, readWay } from './way-inputs.ts'
+import { readRateLimit, readWay, type Way } from './way-inputs.ts'
 
 /** What the inputs of a mirror say: the request without secrets, and beside it what only the edges may hold. */
-export type MirrorInputs = {
+export type MirrorInputs = Way & {
   readonly request: MirrorRequest
-  readonly logins: readonly NamedLogin[]
   readonly token: string
-  readonly settings: readonly RegistrySettings[]
-  readonly parallel: number
-  readonly retries: number
   /** whether logins that docker keeps on this machine count too */
   readonly machineLogins: boolean
   readonly notices: readonly string[]

@@ -1,19 +1,23 @@
-import type { Repository } from '../image/reference.ts'
+import type { RegistrySettings } from '../access.ts'
 import type { Environment } from '../plan/environment.ts'
 import type { RateLimitPolicy } from '../plan/request.ts'
 import type { Form } from './form.ts'
-import type { Inputs } from './inputs.ts'
-import { readLogins } from './logins.ts'
+import { type NamedLogin, type Places, readLogins } from './logins.ts'
 import { MOST_PARALLEL, readRegistrySettings } from './registry-settings.ts'
 import { readChoice, readCount } from './single-values.ts'
 
 const MOST_RETRIES = 100
 const MOST_RESERVE = 1_000_000
 
-/** Repositories that are written, and those that are only read. */
-export type Places = { readonly images: readonly Repository[]; readonly sources: readonly Repository[] }
-
-type Way = Pick<Inputs, 'settings' | 'parallel' | 'retries'> & Pick<Inputs['secrets'], 'logins'>
+/** How registries are reached. */
+export type Way = {
+  readonly logins: readonly NamedLogin[]
+  readonly settings: readonly RegistrySettings[]
+  /** transfers at a time for each registry */
+  readonly parallel: number
+  /** how often one request is repeated */
+  readonly retries: number
+}
 
 /** What the inputs say about how registries are reached. */
 export async function readWay(form: Form, environment: Environment, places: Places): Promise<Way> {

@@ -7,7 +7,7 @@ import type { Environment } from '../plan/environment.ts'
 import { mayKeepInCache } from '../plan/keep.ts'
 import { type DatabasePorts, type DatabaseRequest, type Prepared, prepareDatabase } from '../scan/database.ts'
 import type { Scanner } from '../scan/scanner.ts'
-import type { ToolsRun } from './tools.ts'
+import type { ToolsRun } from './run.ts'
 
 /**
  * Gets hold of the vulnerability database while something else goes on; `undefined` when nothing is looked for that needs

@@ -3,7 +3,7 @@ import type { Edges } from '../edges.ts'
 import { asLadingError, type LadingError } from '../error.ts'
 import type { Environment } from '../plan/environment.ts'
 import { modeOf } from '../plan/publish-plan.ts'
-import type { PublishRequest } from '../plan/request.ts'
+import type { Gate, PublishRequest } from '../plan/request.ts'
 import type { Facts } from '../report/draft.ts'
 import { formatDuration } from '../report/quantity.ts'
 import type { Phase } from '../report/report.ts'
@@ -19,6 +19,13 @@ export type Phases = {
    * stands in one line of the log. Nothing is begun after a cancel.
    */
   phase<T>(name: string, work: (say: Say) => Promise<T>): Promise<T>
+}
+
+/** What is needed of a run to get hold of the tools of a scan. */
+export type ToolsRun = Phases & {
+  readonly request: { readonly gate: Gate }
+  readonly environment: Environment
+  readonly edges: Edges
 }
 
 /** One publish on its way: what was asked, what is there to ask, and what is known so far. */

@@ -1,6 +1,6 @@
 import { mayKeepInCache } from '../plan/keep.ts'
 import { prepareScanner, type Scanner } from '../scan/scanner.ts'
-import type { ToolsRun } from './tools.ts'
+import type { ToolsRun } from './run.ts'
 
 /**
  * Finds the scanner, or fetches it, while something else goes on; `undefined` when nothing is to be scanned. When there

@@ -1,19 +1,10 @@
-import type { Edges } from '../edges.ts'
-import type { Environment } from '../plan/environment.ts'
 import type { Gate } from '../plan/request.ts'
 import type { Prepared } from '../scan/database.ts'
 import type { ScanRequest } from '../scan/scan.ts'
 import type { Scanner } from '../scan/scanner.ts'
 import { beginDatabase } from './database.ts'
-import type { Phases } from './run.ts'
+import type { Phases, ToolsRun } from './run.ts'
 import { beginScanner } from './scanner.ts'
-
-/** What is needed of a run to get hold of them. */
-export type ToolsRun = Phases & {
-  readonly request: { readonly gate: Gate }
-  readonly environment: Environment
-  readonly edges: Edges
-}
 
 /** What a scan needs, on its way while something else goes on; none of it where nothing is to be scanned. */
 export type Tools = {
