@@ -8,11 +8,14 @@ export type Demand = { readonly text: string; readonly platform: string }
 
 export type Unclear = { readonly why: string }
 
+/** What of a build decides which images it asks for. */
+export type Asking = Pick<BuildRequest, 'target' | 'platforms' | 'buildArgs'>
+
 /**
  * Follows a Dockerfile from its target down to the images that it starts from, once for each platform, because
  * `FROM base-$TARGETARCH` may name another image for each. The same rules as BuildKit's `dockerfile2llb/convert.go`.
  */
-export function demandedImages(file: Dockerfile, build: BuildRequest, host: string): readonly Demand[] | Unclear {
+export function demandedImages(file: Dockerfile, build: Asking, host: string): readonly Demand[] | Unclear {
   const said = new Map(build.buildArgs.map(splitArgument))
   const platforms = build.platforms.length === 0 ? [host] : build.platforms
   const demands: Demand[] = []

@@ -7,6 +7,7 @@ import { openBudget } from './mirror/budget.ts'
 import { type Changed, compare } from './mirror/compare.ts'
 import { copyAll } from './mirror/copy.ts'
 import { expand } from './mirror/expand.ts'
+import { noteLacking } from './mirror/lacking.ts'
 import { type MirrorRun, reportOf } from './mirror/ledger.ts'
 import { pruneAll } from './mirror/prune.ts'
 
@@ -28,6 +29,7 @@ export async function mirror(run: MirrorRun): Promise<Mirrored> {
     run.over.abort()
     await Promise.allSettled(run.later)
   }
+  await noteLacking(run)
   return { report: reportOf(run), lock: run.ledger.lock() }
 }
 

@@ -9,6 +9,8 @@ export type MirrorReport = {
   readonly result: 'mirrored' | 'unchanged' | 'drift' | 'checked' | 'dry-run' | 'failed'
   readonly reason: string
   readonly images: readonly MirroredImage[]
+  /** bases of Dockerfiles in the workspace from registries that are mirrored, and that no target serves */
+  readonly lacking: readonly LackingBase[]
   readonly registries: readonly MirrorTraffic[]
   /** manifests that were read from Docker Hub, each of which is a pull, and those that were not because nothing changed */
   readonly pulls: { readonly spent: number; readonly saved: number }
@@ -40,6 +42,16 @@ export type MirroredImage = {
   readonly milliseconds: number
 }
 
+/** A base that a Dockerfile takes from a registry that is mirrored, and that is not in the mirror. */
+export type LackingBase = {
+  /** as the Dockerfile names it: `node:22-alpine` */
+  readonly image: string
+  /** within the workspace: `services/api/Dockerfile` */
+  readonly file: string
+  /** of the stage that needs it, from 1 */
+  readonly line: number
+}
+
 /** What one registry was asked, in all of its repositories. */
 export type MirrorTraffic = {
   readonly registry: string
@@ -50,6 +62,6 @@ export type MirrorTraffic = {
 
 /** The report of a mirror that failed before it knew anything. */
 export function mirrorFailure(failure: Failure): MirrorReport {
-  const nothing = { images: [], registries: [], pulls: { spent: 0, saved: 0 }, rateLimits: [], phases: [] }
+  const nothing = { images: [], lacking: [], registries: [], pulls: { spent: 0, saved: 0 }, rateLimits: [], phases: [] }
   return { schema: 1, mode: 'mirror', result: 'failed', reason: '', ...nothing, failure }
 }

@@ -1,6 +1,6 @@
 import { shortDigest } from '../image/digest.ts'
 import { code, folded, prose, type Table, table, text } from './markdown.ts'
-import type { MirroredImage, MirrorReport, MirrorTraffic } from './mirror-report.ts'
+import type { LackingBase, MirroredImage, MirrorReport, MirrorTraffic } from './mirror-report.ts'
 import { formatBytes, formatCount, formatDuration } from './quantity.ts'
 import { explanationOf } from './verdict.ts'
 
@@ -21,6 +21,7 @@ export function mirrorSummaryOf(report: MirrorReport): string {
     sectionOf('Removed', having('pruned'), OPEN),
     sectionOf('Left as they were', having('kept'), OPEN),
     unchangedOf(having('unchanged')),
+    lackingOf(report.lacking),
     costOf(report),
   ]
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`
@@ -76,6 +77,16 @@ function sectionOf(title: string, images: readonly MirroredImage[], room: typeof
 function unchangedOf(images: readonly MirroredImage[]): string {
   if (images.length === 0) return ''
   return folded(`${formatCount(images.length, 'target')} unchanged`, table(shapeFor(images), images, FOLDED))
+}
+
+function lackingOf(bases: readonly LackingBase[]): string {
+  if (bases.length === 0) return ''
+  return folded(`${formatCount(bases.length, 'base')} of Dockerfiles not in the mirror`, table(LACKING, bases, FOLDED))
+}
+
+const LACKING: Table<LackingBase> = {
+  head: ['Image', 'Needed in'],
+  row: ({ image, file, line }) => [code(image, 300), text(`${file}, line ${line}`, 300)],
 }
 
 type Column = {

@@ -8,7 +8,7 @@ import type { Environment } from '../../plan/environment.ts'
 import { type Lock, withoutTarget, withSighting, withWritten } from '../../plan/lock.ts'
 import type { MirrorTask, SeenTask, Sight } from '../../plan/mirror-plan.ts'
 import type { MirrorEntry, MirrorRequest } from '../../plan/mirror-request.ts'
-import type { MirroredImage, MirrorReport, MirrorTraffic } from '../../report/mirror-report.ts'
+import type { LackingBase, MirroredImage, MirrorReport, MirrorTraffic } from '../../report/mirror-report.ts'
 import type { Failure, Phase, RateLimitReport } from '../../report/report.ts'
 import { beginPhases, type Phases } from '../run.ts'
 import { openScans, type Scans } from './scans.ts'
@@ -33,6 +33,7 @@ export type MirrorFacts = {
   readonly turn: Turn
   /** lists of tags that were asked for */
   readonly tagLists: Map<string, () => Promise<TagList>>
+  lacking: readonly LackingBase[]
   failure?: Failure
 }
 
@@ -46,6 +47,7 @@ export function beginMirror(start: Pick<MirrorRun, 'request' | 'environment' | '
     asked: new Map(),
     turn: turns(BLOBS_AT_A_TIME),
     tagLists: new Map(),
+    lacking: [],
   }
   const phases = beginPhases(facts.phases, edges)
   const ledger = openLedger(request, edges.clock.now)
@@ -143,13 +145,14 @@ function originOf({ origin }: MirrorEntry): string {
 /** The report of what is known. */
 export function reportOf({ request, facts, ledger }: MirrorRun): MirrorReport {
   const images = ledger.images()
-  const { failure, phases, rateLimits, pulls } = facts
+  const { failure, phases, rateLimits, pulls, lacking } = facts
   return {
     schema: 1,
     mode: 'mirror',
     result: resultOf(request, images, failure),
     reason: '',
     images,
+    lacking,
     registries: trafficOf(facts),
     pulls,
     rateLimits,
