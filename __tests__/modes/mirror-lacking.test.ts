@@ -2,7 +2,6 @@ import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { readMirrorInputs } from '../../src/action/mirror-inputs.ts'
-import type { Edges } from '../../src/edges.ts'
 import type { MirrorReport } from '../../src/report/mirror-report.ts'
 import { mirrorSummaryOf } from '../../src/report/mirror-summary.ts'
 import { runMirror } from '../../src/run.ts'
@@ -10,6 +9,7 @@ import { environment, folderWith, withInputs } from '../action/given.ts'
 import { openClient } from '../support/client.ts'
 import { digestOf } from '../support/registry/blob.ts'
 import { type InProcessRegistry, startRegistry } from '../support/registry/server.ts'
+import { mirrorEdges } from './mirror-edges.ts'
 
 const CONFIG = Buffer.from('{"architecture":"amd64","os":"linux","created":"2026-01-01T00:00:00Z"}')
 
@@ -118,7 +118,7 @@ async function registries(...tags: readonly string[]) {
     const around = environment({ workspace: typeof files === 'string' ? files : folderWith(files) })
     const { request } = await readMirrorInputs(withInputs({ images, ...more }), around)
     const notices: string[] = []
-    const { report } = await runMirror(request, around, edgesOf(client, notices))
+    const { report } = await runMirror(request, around, mirrorEdges(client, notices))
     return { report, notices }
   }
   return { from, to, run, digests }
@@ -133,34 +133,4 @@ function put(from: InProcessRegistry, tag: string): string {
     annotations: { tag },
   }
   return from.put('lib/node', { manifest, blobs: [CONFIG], tag })
-}
-
-function edgesOf(client: ReturnType<typeof openClient>, notices: string[]): Edges {
-  const nothing = () => undefined
-  const nowhere = (): never => {
-    throw new Error('this is not asked of the world')
-  }
-  return {
-    reporter: {
-      debug: nothing,
-      info: nothing,
-      warn: nothing,
-      notice: (message) => void notices.push(message),
-      group: (_title, body) => body(),
-    },
-    clock: { now: () => new Date(), sleep: async () => undefined, signal: new AbortController().signal },
-    project: {
-      history: { compare: nowhere, head: nowhere, committed: nowhere, facts: nowhere },
-      codeScanning: { mayUpload: nowhere, upload: nowhere },
-    },
-    exec: nowhere,
-    scratch: { directory: '/nowhere', undoLater: nothing, keep: nowhere },
-    stores: {
-      remote: ({ registry, path }, use) => client.remote(`${registry}/${path}`, use),
-      layout: nowhere,
-      download: nowhere,
-      cache: { restore: nowhere, save: nowhere },
-    },
-    docker: nowhere,
-  }
 }

@@ -190,9 +190,16 @@ function sumOf(records: readonly Readonly<Record<string, number>>[]): Readonly<R
   return sum
 }
 
-/** A repository as a side of the mirror, whose requests are counted. */
-export function remoteOf({ edges, facts }: MirrorRun, repository: Repository, use: 'pull' | 'push') {
-  const remote = edges.stores.remote(repository, use)
-  facts.asked.set(`${use} ${formatRepository(repository)}`, { registry: repository.registry, traffic: remote.traffic })
+/**
+ * A repository as a side of the mirror, whose requests are counted. A check asks for no more than to read, on both sides:
+ * GHCR refuses a token that may not write when it is asked to (crane's `pull,push`, pytorch/pytorch#184664).
+ */
+export function remoteOf({ request, edges, facts }: MirrorRun, repository: Repository, use: 'pull' | 'push') {
+  const right = request.check === 'off' ? use : 'pull'
+  const remote = edges.stores.remote(repository, right)
+  facts.asked.set(`${right} ${formatRepository(repository)}`, {
+    registry: repository.registry,
+    traffic: remote.traffic,
+  })
   return remote
 }
