@@ -25,6 +25,15 @@ const ACTIONS = [
       'digest digests version tags tag-names labels annotations bake-file image-refs tag-refs subjects published pushed scan-result vulnerabilities sarif-file sbom-file report-file rate-limit-limit rate-limit-remaining rate-limit-source rate-limit-reset failure-reason json',
   },
   {
+    action: 'mirror',
+    file: 'mirror/action.yml',
+    part: 'mirror-inputs',
+    main: '../dist/mirror.js',
+    secrets: ['registry-auth', 'token'],
+    outputs:
+      'copied unchanged held failed drift buildkitd-config report-file rate-limit-limit rate-limit-remaining rate-limit-source rate-limit-reset failure-reason json',
+  },
+  {
     action: 'promote',
     file: 'promote/action.yml',
     part: 'promote-inputs',

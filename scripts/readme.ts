@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type ActionName, type InputRow, inputsOf } from '../src/action/input-table.ts'
-import { outputRows } from '../src/report/output-table.ts'
+import { type OutputRow, outputRows } from '../src/report/output-table.ts'
 
 /**
  * The README with its generated parts written anew: the workflow to copy, the inputs and the outputs. Each stands
@@ -10,7 +10,9 @@ export function withGenerated(readme: string, workflow: string): string {
   const parts: readonly [string, string][] = [
     ['release', `\`\`\`yaml\n${workflow.trimEnd()}\n\`\`\``],
     ['inputs', inputTables('publish')],
-    ['outputs', outputTable()],
+    ['outputs', outputTable(outputRows('publish'))],
+    ['mirror-inputs', inputTables('mirror')],
+    ['mirror-outputs', outputTable(outputRows('mirror'))],
     ['promote-inputs', inputTables('promote')],
   ]
   return parts.reduce((text, [name, body]) => replaceBetween(text, name, body), readme)
@@ -21,6 +23,7 @@ const TIERS: readonly (readonly [InputRow['tier'], string])[] = [
   ['names', 'Names'],
   ['login', 'Login'],
   ['build', 'Build'],
+  ['mirror', 'Policy'],
   ['scan', 'Scan'],
   ['push', 'Push, limits, reports'],
 ]
@@ -38,8 +41,8 @@ function inputTables(action: ActionName): string {
     .join('\n\n')
 }
 
-function outputTable(): string {
-  const lines = outputRows('publish').map(({ name, description }) => rowOf(code(name), description))
+function outputTable(outputs: readonly OutputRow[]): string {
+  const lines = outputs.map(({ name, description }) => rowOf(code(name), description))
   return [rowOf('Output', 'What it is'), rowOf('---', '---'), ...lines].join('\n')
 }
 

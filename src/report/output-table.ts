@@ -48,15 +48,39 @@ const SAID_OF_PROMOTION: Readonly<Record<string, string>> = {
   version: 'The version that it was promoted to',
 }
 
-const OUTPUTS_OF: Readonly<Record<Report['mode'], readonly OutputRow[]>> = {
+/** The same of a mirror. */
+const MIRROR_OUTPUTS: readonly OutputRow[] = [
+  { name: 'copied', description: 'JSON: targets that were written' },
+  { name: 'unchanged', description: 'JSON: targets that show what they should, or are left as they are' },
+  { name: 'held', description: 'JSON: targets that wait for a later run' },
+  { name: 'failed', description: 'JSON: targets that could not be served, or sources that could not be listed' },
+  { name: 'drift', description: 'true when targets are behind their sources and check is on' },
+  {
+    name: 'buildkitd-config',
+    description: 'A buildkitd.toml with which a builder takes images from the mirror; empty when no name fits',
+  },
+  { name: 'report-file', description: 'Path of the report' },
+  { name: 'rate-limit-limit', description: 'Pulls from Docker Hub in a window; empty when there is no limit' },
+  { name: 'rate-limit-remaining', description: 'Pulls that are left; empty when there is no limit' },
+  {
+    name: 'rate-limit-source',
+    description: 'The address or account that Docker Hub counts; empty when there is no limit',
+  },
+  { name: 'rate-limit-reset', description: 'When the limit has refilled at the latest; empty when there is no limit' },
+  { name: 'failure-reason', description: 'Code of the failure; empty on success' },
+  { name: 'json', description: 'The whole report as JSON' },
+]
+
+const OUTPUTS_OF: Readonly<Record<Report['mode'] | 'mirror', readonly OutputRow[]>> = {
   publish: OUTPUTS,
   promote: OUTPUTS.filter(({ name }) => !OF_BUILDS.has(name)).map(({ name, description }) => ({
     name,
     description: SAID_OF_PROMOTION[name] ?? description,
   })),
+  mirror: MIRROR_OUTPUTS,
 }
 
 /** The outputs that an action declares. */
-export function outputRows(mode: Report['mode']): readonly OutputRow[] {
-  return OUTPUTS_OF[mode]
+export function outputRows(action: keyof typeof OUTPUTS_OF): readonly OutputRow[] {
+  return OUTPUTS_OF[action]
 }
