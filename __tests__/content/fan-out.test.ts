@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { copyToAll, type FanOut } from '../../src/content/fan-out.ts'
+import { oneByOne } from '../../src/content/one-by-one.ts'
 import type { Target } from '../../src/content/store.ts'
 import { turns } from '../../src/content/turns.ts'
 import { LadingError } from '../../src/error.ts'
@@ -380,3 +381,63 @@ function inPieces(store: MemoryStore, change: (chunk: Uint8Array, at: number) =>
     },
   }
 }
+
+describe('copies beside each other that share a blob', () => {
+  /** Two images with one layer in common, on their way to the same targets at the same time. */
+  async function besideEachOther(targets: readonly MemoryStore[]) {
+    const source = memoryStore()
+    const roots = ['amd64', 'arm64'].map((name) => putImage(source, name, ['shared', name]))
+    const apart = oneByOne()
+    const outcomes = await Promise.all(roots.map((root) => run(root, { source, targets, oneByOne: apart })))
+    return { source, outcomes: outcomes.flat() }
+  }
+
+  test.each([1, 2, 3])('read it once and bring it once to each of %i targets', async (count) => {
+    const targets = Array.from({ length: count }, (_, at) => memoryStore(`target ${at}`))
+    const { source, outcomes } = await besideEachOther(targets)
+    expect(outcomes.every(({ arrived }) => arrived)).toBe(true)
+    expect(counted(source.fetched)[digestOf('shared')]).toBe(1)
+    for (const target of targets) expect(counted(target.log)['push layer']).toBe(3)
+    const shared = outcomes.flatMap(({ copied }) =>
+      copied.filter(({ descriptor }) => descriptor.digest === digestOf('shared')),
+    )
+    expect(counted(shared.map(({ status }) => status))).toEqual({ uploaded: count, present: count })
+  })
+
+  test('each bring it themselves where the first one fails', async () => {
+    const target = memoryStore('target')
+    let pushes = 0
+    target.before = async (what, which) => {
+      if (what !== 'push' || which !== 'layer') return
+      pushes += 1
+      if (pushes === 1) throw new LadingError('REGISTRY_BUSY', 'not now')
+    }
+    const source = memoryStore()
+    const [one, other] = ['amd64', 'arm64'].map((name) => putImage(source, name, ['shared']))
+    if (one === undefined || other === undefined) throw new Error('there are two')
+    const apart = oneByOne()
+    const ended = await Promise.all(
+      [one, other].map((root) => run(root, { source, targets: [target], oneByOne: apart })),
+    )
+    expect(ended.flat().map(({ arrived }) => arrived)).toEqual([false, true])
+    expect(pushes).toBe(2)
+  })
+})
+
+test('who wants several things waits for all of them, and nobody waits in a circle', async () => {
+  const apart = oneByOne()
+  const log: string[] = []
+  const job = (name: string, things: readonly string[]) =>
+    apart(things, async (waited) => {
+      log.push(`${name} begins${waited ? ' late' : ''}`)
+      await new Promise((resolve) => setImmediate(resolve))
+      log.push(`${name} ends`)
+    })
+  await Promise.all([job('one', ['a', 'b']), job('two', ['b', 'a', 'b']), job('three', ['c']), job('four', ['c', 'a'])])
+  expect(log.filter((line) => /one|two/.test(line))).toEqual(['one begins', 'one ends', 'two begins late', 'two ends'])
+  expect(log.indexOf('three begins')).toBeLessThan(log.indexOf('two begins late'))
+  expect(log.at(-2)).toBe('four begins late')
+  log.length = 0
+  await job('again', ['a', 'c'])
+  expect(log).toEqual(['again begins', 'again ends'])
+})

@@ -7,8 +7,9 @@ import type { Repository } from '../image/reference.ts'
 import { type Copied, childrenOf, copyGraph } from './copy.ts'
 import { manifestsOnce } from './manifests-once.ts'
 import { type Meeting, openMeeting, type Party } from './meeting.ts'
+import { type OneByOne, oneByOne } from './one-by-one.ts'
 import type { Patience } from './pour.ts'
-import type { Source, Target } from './store.ts'
+import type { Arrival, Source, Target } from './store.ts'
 import { type Turn, turns } from './turns.ts'
 import { verified } from './verify.ts'
 import { endsWithin } from './within.ts'
@@ -30,6 +31,11 @@ export type FanOut = {
    * otherwise one may hold a place at a registry while it waits for a place at another one. Default: four for this copy.
    */
   readonly turn?: Turn
+  /**
+   * Copies that go on beside each other share one, so that a blob which two of them bring to one target travels there once.
+   * Default: one of this copy's own.
+   */
+  readonly oneByOne?: OneByOne
   readonly patience?: Patience
 }
 
@@ -57,8 +63,9 @@ export async function copyToAll(root: Descriptor, fan: FanOut): Promise<readonly
     looks.map((look) => lookForAll(root, { ...fan, source }, look)),
     patience,
   )
-  const meetings = meetingsOf(looks, { source, turn, patience, signal })
-  return Promise.all(looks.map((look) => carry(root, look, { fan, source, meetings })))
+  const apart = fan.oneByOne ?? oneByOne()
+  const meetings = meetingsOf(looks, apart, { source, turn, patience, signal })
+  return Promise.all(looks.map((look) => carry(root, look, { fan, source, meetings, apart })))
 }
 
 /** A target, and what is known to be missing there. */
@@ -106,9 +113,11 @@ async function lookedInTime(
   for (const look of looks) if (look.state === 'looking') look.isSlow = true
 }
 
-type Meetings = ReadonlyMap<string, Meeting>
+type Meetings = ReadonlyMap<string, BlobMeeting>
+/** `waited`: another copy was bringing the blob to one of the targets when this one wanted to begin. */
+type BlobMeeting = Meeting & { waited(): boolean }
 
-function meetingsOf(looks: readonly Look[], options: Parameters<typeof openMeeting>[2]): Meetings {
+function meetingsOf(looks: readonly Look[], apart: OneByOne, options: Parameters<typeof openMeeting>[2]): Meetings {
   const wanted = new Map<string, { readonly blob: Descriptor; readonly parties: Look[] }>()
   for (const look of looks.filter(({ state }) => state === 'looked')) {
     for (const [key, blob] of look.lacking) {
@@ -118,12 +127,36 @@ function meetingsOf(looks: readonly Look[], options: Parameters<typeof openMeeti
     }
   }
   const shared = [...wanted].filter(([, { parties }]) => parties.length > 1)
-  return new Map(shared.map(([key, { blob, parties }]) => [key, openMeeting(blob, parties, options)]))
+  return new Map(shared.map(([key, { blob, parties }]) => [key, meetApart(blob, parties, apart, options)]))
 }
 
-type Surroundings = { readonly fan: FanOut; readonly source: Source; readonly meetings: Meetings }
+/** The others are waited for before a turn is taken: whoever has one can go on. */
+function meetApart(
+  blob: Descriptor,
+  parties: readonly Look[],
+  apart: OneByOne,
+  options: Parameters<typeof openMeeting>[2],
+): BlobMeeting {
+  let hasWaited = false
+  const turn: Turn = (work) =>
+    apart(
+      parties.map(({ target }) => placeOf(target, blob)),
+      (waited) => {
+        hasWaited = waited
+        return options.turn(work)
+      },
+    )
+  return { ...openMeeting(blob, parties, { ...options, turn }), waited: () => hasWaited }
+}
 
-async function carry(root: Descriptor, look: Look, { fan, source, meetings }: Surroundings): Promise<CarriedTo> {
+type Surroundings = {
+  readonly fan: FanOut
+  readonly source: Source
+  readonly meetings: Meetings
+  readonly apart: OneByOne
+}
+
+async function carry(root: Descriptor, look: Look, { fan, source, meetings, apart }: Surroundings): Promise<CarriedTo> {
   const { target, state } = look
   const copied: Copied[] = []
   const onCopied = (piece: Copied) => {
@@ -133,7 +166,14 @@ async function carry(root: Descriptor, look: Look, { fan, source, meetings }: Su
   const { signal, mountFrom = [], leaveOut = new Set() } = fan
   try {
     if (typeof state === 'object') throw state.error
-    const route = { source: checked(source), target: meeting(look, meetings), signal, mountFrom, leaveOut, onCopied }
+    const route = {
+      source: checked(source),
+      target: meeting(look, meetings, apart),
+      signal,
+      mountFrom,
+      leaveOut,
+      onCopied,
+    }
     await copyGraph(root, route)
     return { target, copied, arrived: true }
   } catch (thrown) {
@@ -143,15 +183,18 @@ async function carry(root: Descriptor, look: Look, { fan, source, meetings }: Su
   }
 }
 
-/** The target as it is, but for blobs that others get too. */
-function meeting(look: Look, meetings: Meetings): Target {
+/** The target as it is, but for blobs that others get too, or that others bring to it at the same time. */
+function meeting(look: Look, meetings: Meetings, apart: OneByOne): Target {
   const { target } = look
   return {
     ...target,
-    push(descriptor, open, elsewhere) {
+    async push(descriptor, open, elsewhere) {
+      if (isManifest(descriptor.mediaType)) return target.push(descriptor, open, elsewhere)
       const shared = meetings.get(keyOf(descriptor))
-      if (shared === undefined) return target.push(descriptor, open, elsewhere)
-      return shared.attend(look, (opened: () => Promise<Readable>) => target.push(descriptor, opened, elsewhere))
+      const bring = async (opened: () => Promise<Readable>, waited: boolean): Promise<Arrival> =>
+        waited && (await target.exists(descriptor)) ? 'present' : target.push(descriptor, opened, elsewhere)
+      if (shared === undefined) return apart([placeOf(target, descriptor)], (waited) => bring(open, waited))
+      return shared.attend(look, (opened) => bring(opened, shared.waited()))
     },
   }
 }
@@ -165,6 +208,11 @@ function checked(source: Source): Source {
       return isManifest(descriptor.mediaType) ? bytes : verified(descriptor, bytes, source.name)
     },
   }
+}
+
+/** A blob in a target. */
+function placeOf({ name }: Target, { digest }: Descriptor): string {
+  return `${name} ${digest}`
 }
 
 /** What is promised about the bytes, the size included. */

@@ -24,7 +24,7 @@ import { turns } from './turns.ts'
 /** A place that referrers are carried to; what is there already is read, so that nothing of it is lost. */
 export type ReferrerTarget = Source & Target & Referring
 
-export type ReferrerCopy = Pick<FanOut, 'signal' | 'turn' | 'patience'> & {
+export type ReferrerCopy = Pick<FanOut, 'signal' | 'turn' | 'oneByOne' | 'patience'> & {
   readonly source: Source & Referring
   readonly targets: readonly ReferrerTarget[]
   readonly wish: ReferrerWish
@@ -145,12 +145,13 @@ async function whereMissing(descriptor: Descriptor, journals: readonly Journal[]
 
 async function bring(descriptor: Descriptor, journals: readonly Journal[], journey: Journey): Promise<void> {
   if (journals.length === 0) return
-  const { source, signal, turn, patience } = journey
+  const { source, signal, turn, oneByOne, patience } = journey
   const outcomes = await copyToAll(descriptor, {
     source,
     targets: journals.map(({ target }) => target),
     signal,
     ...(turn === undefined ? {} : { turn }),
+    ...(oneByOne === undefined ? {} : { oneByOne }),
     ...(patience === undefined ? {} : { patience }),
   })
   for (const [at, outcome] of outcomes.entries()) {
