@@ -7,10 +7,9 @@ import { count } from '../../plan/print.ts'
 import { type Selected, selectNames, selectTags, type TagTimes, tagsToDate } from '../../tags/select.ts'
 import type { Say } from '../run.ts'
 import { madeAt } from './ages.ts'
-import { type MirrorRun, remoteOf } from './ledger.ts'
+import { type MirrorRun, remoteOf, tagListOf } from './ledger.ts'
 
-/** More than any repository or registry should have; a list that is longer is not taken for a whole one. */
-const MOST_TAGS = 200_000
+/** More than any registry should have; a list that is longer is not taken for a whole one. */
 const MOST_REPOSITORIES = 50_000
 /** The list is the registry's, whichever repository is asked for it. */
 const ANY_PATH = 'catalog'
@@ -45,25 +44,25 @@ type Lists = {
 
 /** Each list is asked for once, however many entries want it. */
 function openLists(run: MirrorRun): Lists {
-  const known = new Map<string, Promise<readonly string[]>>()
-  const once = (key: string, ask: () => Promise<readonly string[]>) => {
-    const list = known.get(key) ?? ask()
-    known.set(key, list)
-    return list
+  const catalogs = new Map<string, Promise<readonly string[]>>()
+
+  async function repositories(registry: string): Promise<readonly string[]> {
+    const list = await remoteOf(run, { registry, path: ANY_PATH }, 'pull').catalog({ limit: MOST_REPOSITORIES })
+    if (list.isWhole) return list.repositories
+    throw cut(`the repositories of ${registry}`, list.repositories.length)
   }
+
   return {
-    tags: (repository) =>
-      once(formatRepository(repository), async () => {
-        const list = await remoteOf(run, repository, 'pull').listTags({ limit: MOST_TAGS })
-        if (list.isWhole) return list.tags
-        throw cut(`the tags of ${formatRepository(repository)}`, list.tags.length)
-      }),
-    repositories: (registry) =>
-      once(registry, async () => {
-        const list = await remoteOf(run, { registry, path: ANY_PATH }, 'pull').catalog({ limit: MOST_REPOSITORIES })
-        if (list.isWhole) return list.repositories
-        throw cut(`the repositories of ${registry}`, list.repositories.length)
-      }),
+    tags: async (repository) => {
+      const list = await tagListOf(run, repository)()
+      if (list.isWhole) return list.tags
+      throw cut(`the tags of ${formatRepository(repository)}`, list.tags.length)
+    },
+    repositories: (registry) => {
+      const known = catalogs.get(registry) ?? repositories(registry)
+      catalogs.set(registry, known)
+      return known
+    },
     made: (image) => madeAt(run, image),
     debug: (line) => run.edges.reporter.debug(plainLine(line, 1000)),
   }
@@ -89,7 +88,9 @@ async function tasksOf(entry: MirrorEntry, lists: Lists): Promise<readonly Mirro
         }))
         return repositoryTasks({ ...entry, allowEmpty: true }, { registry: entry.source, path }, targets, lists)
       })
-      return (await Promise.all(all)).flat()
+      const tasks = (await Promise.all(all)).flat()
+      if (tasks.length === 0 && !entry.allowEmpty) throw nothing(entry, 'tag')
+      return tasks
     }
   }
 }

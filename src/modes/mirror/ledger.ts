@@ -1,3 +1,5 @@
+import { tagsOnce } from '../../content/found-referrers.ts'
+import { type OneByOne, oneByOne } from '../../content/one-by-one.ts'
 import type { TagList } from '../../content/store.ts'
 import { type Turn, turns } from '../../content/turns.ts'
 import type { Edges } from '../../edges.ts'
@@ -31,7 +33,9 @@ export type MirrorFacts = {
   readonly asked: Map<string, { readonly registry: string; readonly traffic: () => Omit<MirrorTraffic, 'registry'> }>
   /** blobs that travel to several targets at a time, for all images together */
   readonly turn: Turn
-  /** lists of tags that were asked for */
+  /** a blob that several images bring to one target travels there once */
+  readonly oneByOne: OneByOne
+  /** lists of tags that were asked for, by repository */
   readonly tagLists: Map<string, () => Promise<TagList>>
   lacking: readonly LackingBase[]
   failure?: Failure
@@ -46,6 +50,7 @@ export function beginMirror(start: Pick<MirrorRun, 'request' | 'environment' | '
     pulls: { spent: 0, saved: 0 },
     asked: new Map(),
     turn: turns(BLOBS_AT_A_TIME),
+    oneByOne: oneByOne(),
     tagLists: new Map(),
     lacking: [],
   }
@@ -202,4 +207,13 @@ export function remoteOf({ request, edges, facts }: MirrorRun, repository: Repos
     traffic: remote.traffic,
   })
   return remote
+}
+
+/** The tags of a repository, listed once in a run, whoever asks. */
+export function tagListOf(run: MirrorRun, repository: Repository): () => Promise<TagList> {
+  const { tagLists } = run.facts
+  const name = formatRepository(repository)
+  const known = tagLists.get(name) ?? tagsOnce(remoteOf(run, repository, 'pull'))
+  tagLists.set(name, known)
+  return known
 }

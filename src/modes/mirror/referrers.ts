@@ -1,11 +1,10 @@
-import { tagsOnce } from '../../content/found-referrers.ts'
 import { copyReferrers, type ReferrersCarried } from '../../content/referrers.ts'
 import type { Source } from '../../content/store.ts'
 import type { Descriptor } from '../../image/descriptor.ts'
-import { formatRepository, type Repository } from '../../image/reference.ts'
+import { formatRepository } from '../../image/reference.ts'
 import type { Sight } from '../../plan/mirror-plan.ts'
 import type { Changed } from './compare.ts'
-import { type MirrorRun, remoteOf } from './ledger.ts'
+import { type MirrorRun, remoteOf, tagListOf } from './ledger.ts'
 
 /** What came along with an image, by the name of the target's repository. */
 export type CarriedAlong = ReadonlyMap<string, ReferrersCarried>
@@ -35,7 +34,7 @@ export async function carryReferrers(
       filters: referrers.carry === 'no' ? NO_LISTED : referrers.filters,
       digestTags: digestTags !== 'no',
     },
-    tags: tagsOf(run, from),
+    tags: tagListOf(run, from),
     signal: run.edges.clock.signal,
     sleep: run.edges.clock.sleep,
   })
@@ -44,11 +43,3 @@ export async function carryReferrers(
 
 /** No manifest is of this type: only tags are carried. */
 const NO_LISTED = [{ artifactType: 'application/vnd.lading.none', annotations: {} }]
-
-/** The tags of a repository, listed once for all of its images. */
-function tagsOf(run: MirrorRun, repository: Repository): ReturnType<typeof tagsOnce> {
-  const name = formatRepository(repository)
-  const known = run.facts.tagLists.get(name) ?? tagsOnce(remoteOf(run, repository, 'pull'))
-  run.facts.tagLists.set(name, known)
-  return known
-}
