@@ -1,6 +1,6 @@
 import { asLadingError, LadingError } from '../error.ts'
 import type { Lock } from '../plan/lock.ts'
-import { clashes, type MirrorTask } from '../plan/mirror-plan.ts'
+import { clashes, eachOnce, type MirrorTask } from '../plan/mirror-plan.ts'
 import { count } from '../plan/print.ts'
 import type { MirrorReport } from '../report/mirror-report.ts'
 import { openBudget } from './mirror/budget.ts'
@@ -35,13 +35,15 @@ export async function mirror(run: MirrorRun): Promise<Mirrored> {
 
 async function story(run: MirrorRun): Promise<void> {
   const { request, ledger } = run
-  const tasks = await run.phase('list', (say) => expand(run, say))
-  const clash = clashes(tasks)
+  // The time budget is that of the whole run.
+  const budget = openBudget(run)
+  const listed = await run.phase('list', (say) => expand(run, say))
+  const clash = clashes(listed)
   if (clash.length > 0) throw new LadingError('INPUT_INVALID', `planning the mirror: ${clash.slice(0, 20).join('; ')}`)
+  const tasks = eachOnce(listed)
   const changed = await run.phase('compare', (say) => compare(run, tasks, say))
   if (request.check !== 'off' || request.dryRun) return lookOnly(run, tasks, changed)
 
-  const budget = openBudget(run)
   if (changed.length > 0) await run.phase('copy', (say) => copyAll(run, { tasks: changed, budget }, say))
   await pruneAll(run, tasks)
   const failed = ledger.failed()
@@ -52,7 +54,7 @@ async function story(run: MirrorRun): Promise<void> {
 async function lookOnly(run: MirrorRun, tasks: readonly MirrorTask[], changed: readonly Changed[]): Promise<void> {
   const { request, ledger } = run
   for (const task of changed) {
-    for (const sight of task.open) ledger.settle(task, sight, { outcome: 'planned', digest: task.part.root.digest })
+    for (const sight of task.open) ledger.settle(task, sight, { outcome: 'planned', digest: task.wanted })
     for (const sight of task.recheck) ledger.settle(task, sight, { outcome: 'unchanged' })
   }
   await pruneAll(run, tasks)

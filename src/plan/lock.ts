@@ -19,6 +19,8 @@ export type LockedTarget = {
   readonly digest: Digest
   /** of the source that it was made of */
   readonly of: Digest
+  /** which of the source's platforms it has, as `partName` calls them; absent: all of them */
+  readonly part?: string
   /** ISO 8601 */
   readonly written: string
 }
@@ -60,10 +62,10 @@ export function withWritten(
   lock: Lock,
   source: string,
   target: string,
-  { digest, of, now }: { readonly digest: Digest; readonly of: Digest; readonly now: Date },
+  { now, ...made }: Omit<LockedTarget, 'written'> & { readonly now: Date },
 ): Lock {
-  const known = lock.images[source] ?? { digest: of, seen: now.toISOString(), targets: {} }
-  const written = { digest, of, written: now.toISOString() }
+  const known = lock.images[source] ?? { digest: made.of, seen: now.toISOString(), targets: {} }
+  const written = { ...made, written: now.toISOString() }
   return withImage(lock, source, { ...known, targets: { ...known.targets, [target]: written } })
 }
 
@@ -93,7 +95,10 @@ function lockedImage(value: unknown): LockedImage | undefined {
 function lockedTarget(value: unknown): LockedTarget | undefined {
   if (!isObject(value)) return undefined
   const [digest, of, written] = [digestIn(value['digest']), digestIn(value['of']), timeIn(value['written'])]
-  return digest === undefined || of === undefined || written === undefined ? undefined : { digest, of, written }
+  if (digest === undefined || of === undefined || written === undefined) return undefined
+  const part = value['part']
+  if (part !== undefined && typeof part !== 'string') return undefined
+  return { digest, of, ...(part === undefined ? {} : { part }), written }
 }
 
 function digestIn(value: unknown): Digest | undefined {

@@ -24,8 +24,10 @@ export function buildkitdConfigOf(images: readonly MirroredImage[]): string {
   return [...tables, ...plain].join('\n')
 }
 
-function isThere({ outcome, target, digest }: MirroredImage): boolean {
-  return target !== '' && digest !== null && outcome !== 'failed'
+/** What is only planned shows what it showed before; what failed shows nobody knows what. */
+function isThere({ outcome, target, before, digest }: MirroredImage): boolean {
+  if (target === '' || outcome === 'failed') return false
+  return (outcome === 'planned' ? before : digest) !== null
 }
 
 function mirrorOf({ source, target }: MirroredImage): { readonly of: string; readonly place: string } | undefined {

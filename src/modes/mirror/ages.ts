@@ -1,3 +1,4 @@
+import type { Source } from '../../content/store.ts'
 import { readTold } from '../../content/told.ts'
 import type { Descriptor } from '../../image/descriptor.ts'
 import { formatReference, type Reference } from '../../image/reference.ts'
@@ -14,21 +15,24 @@ export type Age =
 
 /**
  * A digest counts from the time that its configuration tells, and from the first time that it was seen here, whichever is
- * later: the one can be written by whoever pushed it, the other cannot.
+ * later: the one can be written by whoever pushed it, the other cannot. What was seen too late anyhow is not read for it.
  */
-export async function ageOf(run: MirrorRun, task: SeenTask): Promise<Age> {
+export async function ageOf(run: MirrorRun, task: SeenTask, source: Source): Promise<Age> {
   const { minAge } = task.entry
   if (minAge.milliseconds === 0 || minAge.except.some((pattern) => fits(pattern, formatReference(task.source)))) {
     return { ripe: true }
   }
   const seen = run.request.lockFile === undefined ? undefined : seenSince(run, task)
-  const made = await createdAt(run, task.source, task.shown)
-  const known = [seen, made].flatMap((time) => (time === undefined ? [] : [time.getTime()]))
-  if (known.length === 0) {
-    return { ripe: false, why: 'nobody can tell how old it is: it has no creation time, and there is no lock-file' }
-  }
-  const ripeAt = new Date(Math.max(...known) + minAge.milliseconds)
-  if (ripeAt <= run.edges.clock.now()) return { ripe: true }
+  const ripens = (since: Date) => new Date(since.getTime() + minAge.milliseconds)
+  const now = run.edges.clock.now()
+  if (seen !== undefined && ripens(seen) > now) return young(ripens(seen))
+  const made = await createdAt(source, task.shown)
+  if (made !== undefined) return ripens(made) > now ? young(ripens(made)) : { ripe: true }
+  if (seen !== undefined) return { ripe: true }
+  return { ripe: false, why: 'nobody can tell how old it is: it has no creation time, and there is no lock-file' }
+}
+
+function young(ripeAt: Date): Age {
   return { ripe: false, why: `is younger than min-age, and will be taken from ${ripeAt.toISOString()} on` }
 }
 
@@ -40,12 +44,12 @@ function seenSince({ ledger, edges }: MirrorRun, { source, shown }: SeenTask): D
 /** When the image of a tag was made, as its configuration or its annotations tell. */
 export async function madeAt(run: MirrorRun, reference: Reference): Promise<Date | undefined> {
   const shown = await remoteOf(run, reference, 'pull').resolve('tag' in reference ? reference.tag : reference.digest)
-  return shown === undefined ? undefined : createdAt(run, reference, shown)
+  return shown === undefined ? undefined : createdAt(readCounted(run, reference), shown)
 }
 
 /** Nothing is told by what reproducible builds write, the beginning of 1970 and its kin. */
-async function createdAt(run: MirrorRun, reference: Reference, shown: Descriptor): Promise<Date | undefined> {
-  const { created } = await readTold(readCounted(run, reference), shown)
+async function createdAt(source: Source, shown: Descriptor): Promise<Date | undefined> {
+  const { created } = await readTold(source, shown)
   const time = new Date(created)
   return created === '' || Number.isNaN(time.getTime()) || time.getUTCFullYear() < 2000 ? undefined : time
 }

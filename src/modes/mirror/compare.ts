@@ -1,4 +1,5 @@
 import { asLadingError, LadingError } from '../../error.ts'
+import type { Digest } from '../../image/digest.ts'
 import { DOCKER_HUB, formatReference } from '../../image/reference.ts'
 import { plainLine } from '../../plain-text.ts'
 import {
@@ -12,6 +13,7 @@ import {
 import { count } from '../../plan/print.ts'
 import type { Say } from '../run.ts'
 import { ageOf } from './ages.ts'
+import { isOutOfPulls } from './budget.ts'
 import { readCounted } from './counted.ts'
 import { type MirrorRun, remoteOf } from './ledger.ts'
 import { type Part, partOf } from './part.ts'
@@ -22,8 +24,9 @@ export type Changed = SeenTask & {
   readonly open: readonly Sight[]
   /** targets that show it already, and whose signatures and the like are looked at all the same (`recheck`) */
   readonly recheck: readonly Sight[]
-  /** what of it is copied */
-  readonly part: Part
+  readonly wanted: Digest
+  /** what of it is copied; read when it is asked for, for a manifest costs a pull */
+  part(): Promise<Part>
 }
 
 /**
@@ -38,14 +41,18 @@ export async function compare(run: MirrorRun, tasks: readonly MirrorTask[], say:
   return changed
 }
 
-/** One image that cannot be looked at stops no other. */
-export async function orFail<T>(run: MirrorRun, task: MirrorTask, work: () => Promise<T>): Promise<T | undefined> {
+/** One image that cannot be looked at stops no other; one for which there are no pulls left waits for the next run. */
+async function orFail<T>(run: MirrorRun, task: MirrorTask, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work()
   } catch (thrown) {
     const error = asLadingError(thrown)
     if (error.code === 'CANCELLED') throw error
-    run.ledger.fail(task, [], error)
+    if (!isOutOfPulls(task, error)) run.ledger.fail(task, [], error)
+    else {
+      const unseen = task.targets.map((target) => ({ target, before: undefined }))
+      for (const sight of unseen) run.ledger.settle(task, sight, { outcome: 'held', reason: error.message })
+    }
     return undefined
   }
 }
@@ -55,17 +62,22 @@ async function compareOne(run: MirrorRun, task: MirrorTask): Promise<Changed | u
   const source = readCounted(run, task.source)
   // Of a part nobody knows the digest beforehand, unless the lock file remembers it. A target may show it already.
   const early = looked.wanted === undefined ? await partOf(looked, source) : undefined
-  const seen = early === undefined ? looked : { ...looked, wanted: early.root.digest }
+  const seen = { ...looked, wanted: early?.root.digest ?? looked.wanted ?? looked.shown.digest }
   const decided = seen.sights.map((sight) => ({ sight, fate: decideTarget(seen, sight) }))
-  for (const { sight, fate } of decided) settleNow(run, seen, sight, fate)
   const having = (act: Fate['act']) => decided.filter(({ fate }) => fate.act === act).map(({ sight }) => sight)
-  const open = having('copy')
+  const behind = having('copy')
+  const age = behind.length === 0 ? RIPE : await ageOf(run, seen, source)
+  // Whatever may fail has been asked by now: each target is settled once.
+  for (const { sight, fate } of decided) settleNow(run, seen, sight, fate)
+  if (!age.ripe) for (const sight of behind) run.ledger.settle(seen, sight, { outcome: 'held', reason: age.why })
+  const open = age.ripe ? behind : []
   const recheck = looksAgain(seen) ? having('unchanged') : []
-  if (open.length === 0) savePull(run, seen)
-  if (open.length > 0 && !(await isRipe(run, seen, open))) return undefined
+  if (behind.length + recheck.length === 0) savePull(run, seen)
   if (open.length + recheck.length === 0) return undefined
-  return { ...seen, open, recheck, part: early ?? (await partOf(seen, source)) }
+  return { ...seen, open, recheck, part: async () => early ?? partOf(seen, source) }
 }
+
+const RIPE = { ripe: true } as const
 
 /** Whether what belongs to an image is looked for though the image is there. */
 function looksAgain({ entry }: MirrorTask): boolean {
@@ -118,11 +130,4 @@ async function lookAt(run: MirrorRun, task: MirrorTask): Promise<SeenTask> {
 /** A pull that whoever looks by GET would have spent. */
 function savePull({ facts }: MirrorRun, { source }: SeenTask): void {
   if (source.registry === DOCKER_HUB) facts.pulls.saved += 1
-}
-
-async function isRipe(run: MirrorRun, task: SeenTask, open: readonly Sight[]): Promise<boolean> {
-  const age = await ageOf(run, task)
-  if (age.ripe) return true
-  for (const sight of open) run.ledger.settle(task, sight, { outcome: 'held', reason: age.why })
-  return false
 }

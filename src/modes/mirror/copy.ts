@@ -1,21 +1,20 @@
-import type { Copied } from '../../content/copy.ts'
 import { copyToAll } from '../../content/fan-out.ts'
-import { type Delivery, type Destination, moveTags, type TagOutcome } from '../../content/publish.ts'
-import type { ReferrersCarried } from '../../content/referrers.ts'
+import { type Delivery, type Destination, moveTags } from '../../content/publish.ts'
 import { asLadingError, LadingError } from '../../error.ts'
-import type { Digest } from '../../image/digest.ts'
-import { DOCKER_HUB, formatReference, formatRepository, type Repository } from '../../image/reference.ts'
+import { formatReference, formatRepository, type Repository } from '../../image/reference.ts'
 import { oldestFirst, type Sight } from '../../plan/mirror-plan.ts'
 import { count } from '../../plan/print.ts'
-import { formatBytes, formatDuration } from '../../report/quantity.ts'
+import { formatBytes } from '../../report/quantity.ts'
 import type { Say } from '../run.ts'
-import { keepOld } from './backup.ts'
+import { keepOld, keepOne } from './backup.ts'
 import type { Budget } from './budget.ts'
 import type { Changed } from './compare.ts'
 import { type Approved, admitTask } from './gate.ts'
 import { type MirrorRun, remoteOf } from './ledger.ts'
+import type { Part } from './part.ts'
 import { inTurn } from './pool.ts'
 import { carryReferrers } from './referrers.ts'
+import { settle, settleFailed, settleRechecked } from './settle.ts'
 
 /** Copies what changed, those first that have waited longest. One that fails stops no other, unless it is to. */
 export async function copyAll(
@@ -25,12 +24,13 @@ export async function copyAll(
 ): Promise<void> {
   const { ledger } = run
   await inTurn(oldestFirst(tasks, ledger.lock()), run.request.imagesAtATime, async (task) => {
-    run.edges.clock.signal.throwIfAborted()
+    if (run.edges.clock.signal.aborted) return settleAll(run, task, 'not-reached', 'the step was cancelled before')
     if (!ledger.goesOn()) return settleAll(run, task, 'not-reached', 'an image before it failed (on-error: abort)')
-    const why = await budget.hold(task)
-    if (why !== undefined) return settleAll(run, task, 'held', why)
-    await copyOne(run, task, budget)
+    const room = await budget.room(task)
+    if (room.held !== undefined) return settleAll(run, task, 'held', room.held)
+    await copyOne(run, task, budget).finally(room.giveBack)
   })
+  run.edges.clock.signal.throwIfAborted()
   const copied = ledger.images().filter(({ outcome }) => outcome === 'copied')
   const bytes = copied.reduce((sum, one) => sum + one.bytes, 0)
   const held = ledger.images().filter(({ outcome }) => outcome === 'held').length
@@ -38,51 +38,90 @@ export async function copyAll(
 }
 
 function settleAll({ ledger }: MirrorRun, task: Changed, outcome: 'held' | 'not-reached', reason: string): void {
-  for (const sight of task.open) ledger.settle(task, sight, { outcome, reason })
+  for (const sight of sightsOf(task)) ledger.settle(task, sight, { outcome, reason })
+}
+
+function sightsOf({ open, recheck }: Changed): readonly Sight[] {
+  return [...open, ...recheck]
 }
 
 async function copyOne(run: MirrorRun, task: Changed, budget: Budget): Promise<void> {
   const begun = performance.now()
   try {
-    const { part } = task
-    const approved = await admitTask(run, { task, root: part.root, source: part.source })
+    const part = await task.part()
+    const approved = await admitTask(run, task, part)
     try {
-      await bring(run, task, approved, begun)
+      await bring(run, { task, part, approved, begun, budget })
     } finally {
       await approved.release()
     }
   } catch (thrown) {
     const error = asLadingError(thrown)
-    if (error.code === 'CANCELLED') throw error
-    if (error.code === 'RATE_LIMITED' && task.source.registry === DOCKER_HUB) {
-      budget.spent()
-      return settleAll(run, task, 'held', error.message)
-    }
-    run.ledger.fail(task, task.open, error)
+    for (const sight of sightsOf(task)) settleFailed(run, task, budget, { sight, error })
   }
 }
 
+/** An image that is let in, on its way. */
+type Passage = {
+  readonly task: Changed
+  readonly part: Part
+  readonly approved: Approved
+  /** by a clock that only goes forward */
+  readonly begun: number
+  readonly budget: Budget
+}
+
 /** Content to all targets at once, what hangs on it, the old image out of the way, and the tags last. */
-async function bring(run: MirrorRun, task: Changed, approved: Approved, begun: number): Promise<void> {
+async function bring(run: MirrorRun, passage: Passage): Promise<void> {
+  const { task, part, approved, begun, budget } = passage
   const { admitted, source } = approved
-  const deliveries = await deliver(run, task, approved)
+  const deliveries = await deliver(run, passage)
   const reached = task.open.filter(({ target }) => arrivedAt(deliveries, target))
-  const carried = await carryReferrers(run, task, { root: admitted, source, sights: [...reached, ...task.recheck] })
-  await keepOld(run, { ...task, open: reached })
+  // What belongs to an image is at its source, wherever the image itself is read by now.
+  const carried = await carryReferrers(run, task, {
+    root: admitted,
+    image: part.source,
+    sights: [...reached, ...task.recheck],
+  })
+  const unkept = await keepOld(run, { ...task, open: reached })
   const { signal, sleep } = run.edges.clock
   const journey = { source, signal, sleep, now: () => performance.now(), onFailure: 'continue' as const }
-  const outcomes = await moveTags(admitted, deliveries, { ...journey, rule: ruleOf(task) })
+  const movable = deliveries.map((delivery) => withoutUnkept(delivery, unkept))
+  const outcomes = await moveTags(admitted, movable, { ...journey, rule: ruleOf(run, task) })
   const milliseconds = Math.round(performance.now() - begun)
+  const counted = new Set<string>()
   for (const sight of task.open) {
     const name = formatRepository(sight.target)
     const delivery = deliveries.find(({ destination }) => destination.target.name === name)
     const outcome = outcomes.find((one) => one.destination.target.name === name && one.tag === sight.target.tag)
-    settle(run, task, { sight, outcome, delivery, along: carried.get(name), digest: admitted.digest, milliseconds })
+    // What came to a repository came once for all of its tags.
+    const isFirst = !counted.has(name)
+    counted.add(name)
+    const error = unkept.get(formatReference(sight.target))
+    settle(run, task, budget, {
+      sight,
+      outcome,
+      delivery,
+      along: carried.get(name),
+      error,
+      isFirst,
+      digest: admitted.digest,
+      milliseconds,
+    })
   }
-  for (const sight of task.recheck) settleRechecked(run, task, sight, carried.get(formatRepository(sight.target)))
+  for (const sight of task.recheck)
+    settleRechecked(run, task, budget, { sight, along: carried.get(formatRepository(sight.target)) })
 }
 
-async function deliver(run: MirrorRun, task: Changed, { admitted, source }: Approved): Promise<readonly Delivery[]> {
+/** A tag whose image could not be kept stays where it is. */
+function withoutUnkept(delivery: Delivery, unkept: ReadonlyMap<string, LadingError>): Delivery {
+  const { target, tags } = delivery.destination
+  const movable = tags.filter(({ tag }) => !unkept.has(`${target.name}:${tag}`))
+  return { ...delivery, destination: { target, tags: movable } }
+}
+
+async function deliver(run: MirrorRun, { task, part, approved }: Passage): Promise<readonly Delivery[]> {
+  const { admitted, source } = approved
   const destinations = destinationsOf(run, task.open)
   const begun = performance.now()
   const carried = await copyToAll(admitted, {
@@ -90,8 +129,9 @@ async function deliver(run: MirrorRun, task: Changed, { admitted, source }: Appr
     targets: destinations.map(({ target }) => target),
     signal: run.edges.clock.signal,
     mountFrom: [task.source],
-    leaveOut: task.part.leaveOut,
+    leaveOut: part.leaveOut,
     turn: run.facts.turn,
+    oneByOne: run.facts.oneByOne,
   })
   return destinations.map((destination, at): Delivery => {
     const milliseconds = Math.round(performance.now() - begun)
@@ -119,77 +159,21 @@ function arrivedAt(deliveries: readonly Delivery[], target: Repository): boolean
   return deliveries.some(({ destination, arrived }) => arrived && destination.target.name === name)
 }
 
-/** Somebody else wrote the tag while the content travelled. What may be overwritten still may be. */
-function ruleOf({ entry }: Changed): NonNullable<Parameters<typeof moveTags>[2]['rule']> {
-  return async ({ tag }, now, target) => {
-    if (now === undefined || entry.existing === 'follow') return { act: 'write' }
+/**
+ * Somebody else wrote the tag while the content travelled. What may be overwritten still may be, and where the old image is
+ * to be kept, so is this one.
+ */
+function ruleOf(run: MirrorRun, task: Changed): NonNullable<Parameters<typeof moveTags>[2]['rule']> {
+  const { entry } = task
+  return async ({ tag }, now, { name }) => {
+    if (now === undefined) return { act: 'write' }
+    if (entry.existing === 'follow') {
+      const sight = task.open.find(({ target }) => formatReference(target) === `${name}:${tag}`)
+      if (sight !== undefined) await keepOne(run, entry, { ...sight, before: now })
+      return { act: 'write' }
+    }
     const reason = 'was written by somebody else meanwhile, and stays'
     if (entry.existing === 'add') return { act: 'kept', reason }
-    return { act: 'fail', error: new LadingError('TAG_EXISTS', `${target.name}:${tag} ${reason} (existing: fail)`) }
+    return { act: 'fail', error: new LadingError('TAG_EXISTS', `${name}:${tag} ${reason} (existing: fail)`) }
   }
-}
-
-type Ending = {
-  readonly sight: Sight
-  readonly outcome: TagOutcome | undefined
-  readonly delivery: Delivery | undefined
-  readonly along: ReferrersCarried | undefined
-  readonly digest: Digest
-  readonly milliseconds: number
-}
-
-function settle(run: MirrorRun, task: Changed, ending: Ending): void {
-  const { ledger, edges } = run
-  const { sight, outcome, delivery, along, digest, milliseconds } = ending
-  const error = errorOf(ending)
-  if (error !== undefined) {
-    ledger.fail(task, [sight], error)
-    return
-  }
-  const bytes = bytesOf(delivery?.copied ?? []) + bytesOf(along?.copied ?? [])
-  const referrers = along === undefined ? 0 : along.referrers + along.tags.length
-  if (outcome?.outcome === 'held' || outcome?.outcome === 'kept') {
-    ledger.settle(task, sight, { outcome: 'kept', reason: outcome.reason, bytes, referrers, milliseconds })
-    return
-  }
-  ledger.wrote(task, sight.target, digest)
-  const isNew = outcome?.outcome !== 'unchanged'
-  ledger.settle(task, sight, { outcome: isNew ? 'copied' : 'unchanged', digest, bytes, referrers, milliseconds })
-  const more = referrers === 0 ? '' : `, ${count(referrers, 'signature or attestation', 'signatures and attestations')}`
-  const name = formatReference(sight.target)
-  edges.reporter.info(`  ${name}: ${formatBytes(bytes)}${more}, ${formatDuration(milliseconds)}`)
-}
-
-/** An image whose signatures did not come along is not what was asked for, though it can be pulled. */
-function errorOf({ outcome, delivery, along }: Ending): LadingError | undefined {
-  if (delivery !== undefined && !delivery.arrived) return delivery.error
-  if (outcome?.outcome === 'failed') return outcome.error
-  if (outcome?.outcome === 'refused') return new LadingError('PARTLY_COPIED', outcome.reason)
-  return along?.error
-}
-
-/** The image was there; what belongs to it may be new. */
-function settleRechecked(
-  { ledger }: MirrorRun,
-  task: Changed,
-  sight: Sight,
-  along: ReferrersCarried | undefined,
-): void {
-  if (along?.error !== undefined) {
-    ledger.fail(task, [sight], along.error)
-    return
-  }
-  const bytes = bytesOf(along?.copied ?? [])
-  const isNew = bytes > 0 || along?.tags.some(({ outcome }) => outcome === 'created' || outcome === 'moved') === true
-  const referrers = along === undefined ? 0 : along.referrers + along.tags.length
-  ledger.settle(task, sight, {
-    outcome: isNew ? 'copied' : 'unchanged',
-    reason: isNew ? 'only what belongs to it is new' : '',
-    bytes,
-    referrers,
-  })
-}
-
-function bytesOf(copied: readonly Copied[]): number {
-  return copied.filter(({ status }) => status === 'uploaded').reduce((sum, { descriptor }) => sum + descriptor.size, 0)
 }

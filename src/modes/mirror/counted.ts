@@ -28,7 +28,13 @@ export function readCounted(run: MirrorRun, repository: Repository): Source {
       if (!isManifest(descriptor.mediaType)) return remote.fetch(descriptor)
       const known = held.get(descriptor.digest) ?? read(descriptor)
       held.set(descriptor.digest, known)
-      return Readable.from([await known])
+      try {
+        return Readable.from([await known])
+      } catch (error) {
+        // What could not be read now may be read later.
+        held.delete(descriptor.digest)
+        throw error
+      }
     },
   }
 }

@@ -5,11 +5,11 @@ import { readImage, verifyImage } from '../../content/image.ts'
 import { stageLayout } from '../../content/layout-target.ts'
 import type { Source } from '../../content/store.ts'
 import type { Admitted } from '../../image/admitted.ts'
-import type { Descriptor } from '../../image/descriptor.ts'
 import { formatReference, formatRepository } from '../../image/reference.ts'
 import { judge, refusalError } from '../../scan/verdict.ts'
 import type { Changed } from './compare.ts'
 import type { MirrorRun } from './ledger.ts'
+import type { Part } from './part.ts'
 
 /** An image that may enter, where its bytes come from, and what to do when they are no longer needed. */
 export type Approved = {
@@ -18,13 +18,11 @@ export type Approved = {
   release(): Promise<void>
 }
 
-type Arriving = { readonly task: Changed; readonly root: Descriptor; readonly source: Source }
-
 /**
  * Lets an image in. Where the gate must see it first, it is brought to this machine, and what was looked at is what the
  * targets get. Throws `SCAN_FINDINGS` for what it refuses: the target keeps what it has.
  */
-export async function admitTask(run: MirrorRun, { task, root, source }: Arriving): Promise<Approved> {
+export async function admitTask(run: MirrorRun, task: Changed, { root, source, leaveOut }: Part): Promise<Approved> {
   const { scan } = task.entry
   const gate = { ...run.request.gate, scan }
   if (scan === 'off') {
@@ -41,7 +39,8 @@ export async function admitTask(run: MirrorRun, { task, root, source }: Arriving
     const image = await readImage(checked, root)
     await verifyImage(checked, image)
     const names = task.targets.map(formatRepository)
-    const wanted = { layoutDirectory: layout.directory, platforms: image.platforms, names }
+    const platforms = image.platforms.filter(({ manifest }) => !leaveOut.has(manifest.digest))
+    const wanted = { layoutDirectory: layout.directory, platforms, names }
     const found = await scans.look(formatReference(task.source), wanted, gate)
     const verdict = judge(root, found, gate)
     if (!verdict.pass) throw refusalError(verdict, gate)

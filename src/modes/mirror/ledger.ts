@@ -8,7 +8,7 @@ import type { Digest } from '../../image/digest.ts'
 import { formatReference, formatRepository, type Repository, type TagReference } from '../../image/reference.ts'
 import type { Environment } from '../../plan/environment.ts'
 import { type Lock, withoutTarget, withSighting, withWritten } from '../../plan/lock.ts'
-import type { MirrorTask, SeenTask, Sight } from '../../plan/mirror-plan.ts'
+import { type MirrorTask, partName, type SeenTask, type Sight } from '../../plan/mirror-plan.ts'
 import type { MirrorEntry, MirrorRequest } from '../../plan/mirror-request.ts'
 import type { LackingBase, MirroredImage, MirrorReport, MirrorTraffic } from '../../report/mirror-report.ts'
 import type { Failure, Phase, RateLimitReport } from '../../report/report.ts'
@@ -118,8 +118,9 @@ export function openLedger(request: MirrorRequest, now: () => Date): Ledger {
       lock = withSighting(lock, formatReference(task.source), digest, now())
     },
     settle: (task, sight, settled) => settle(task, sight, settled),
-    wrote: ({ source, shown }, target, digest) => {
-      const written = { digest, of: shown.digest, now: now() }
+    wrote: ({ source, shown, entry }, target, digest) => {
+      const part = partName(entry.platforms)
+      const written = { digest, of: shown.digest, ...(part === undefined ? {} : { part }), now: now() }
       lock = withWritten(lock, formatReference(source), formatReference(target), written)
     },
     pruned: (source, target, { before, ...settled }) => {

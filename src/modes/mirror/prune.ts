@@ -1,10 +1,11 @@
 import { asLadingError } from '../../error.ts'
+import type { Digest } from '../../image/digest.ts'
 import { formatReference, formatRepository, parseReference, type TagReference } from '../../image/reference.ts'
 import type { LockedTarget } from '../../plan/lock.ts'
 import type { MirrorTask } from '../../plan/mirror-plan.ts'
 import type { MirrorEntry } from '../../plan/mirror-request.ts'
 import { count } from '../../plan/print.ts'
-import { type MirrorRun, remoteOf } from './ledger.ts'
+import { type MirrorRun, remoteOf, type Settled } from './ledger.ts'
 
 type Gone = {
   readonly source: string
@@ -18,7 +19,8 @@ type Gone = {
  * written, and only after a pass in which everything went well. What cannot be listed is no reason to remove anything.
  */
 export async function pruneAll(run: MirrorRun, tasks: readonly MirrorTask[]): Promise<void> {
-  const gone = goneTargets(run, tasks)
+  const gone: Gone[] = []
+  for (const one of goneTargets(run, tasks)) if (await isListed(run, one)) gone.push(one)
   if (gone.length === 0) return
   const isWhole =
     run.ledger.failed().length === 0 &&
@@ -35,27 +37,52 @@ export async function pruneAll(run: MirrorRun, tasks: readonly MirrorTask[]): Pr
   })
 }
 
-async function pruneOne(run: MirrorRun, { source, target, locked, prune }: Gone): Promise<void> {
-  const { ledger, request } = run
-  const name = formatReference(target)
-  const remote = remoteOf(run, target, 'push')
-  const shown = (await remote.resolve(target.tag))?.digest ?? null
-  const settle = (outcome: 'pruned' | 'kept' | 'planned', reason: string, digest = shown) =>
-    ledger.pruned(source, target, { outcome, reason, before: shown, digest })
-  if (shown !== null && shown !== locked.digest)
-    return settle('kept', 'left the source, and shows what somebody else wrote')
-  if (prune === 'plan' || request.dryRun || request.check !== 'off')
-    return settle('planned', 'left the source and would be removed', null)
+async function pruneOne(run: MirrorRun, gone: Gone): Promise<void> {
+  const name = formatReference(gone.target)
   try {
-    if (shown !== null) await remote.deleteTag(target.tag)
-    settle('pruned', 'left the source', null)
-    run.edges.reporter.info(`${name} left the source and was removed`)
+    await takeAway(run, gone)
   } catch (thrown) {
     const { code, message } = asLadingError(thrown)
     if (code === 'CANCELLED') throw thrown
-    settle('kept', `left the source, and could not be removed: ${message}`)
+    settle(run, gone, { outcome: 'kept', reason: `left the source, and could not be removed: ${message}` }, null)
     run.edges.reporter.warn(`prune: ${name} could not be removed: ${message}`)
   }
+}
+
+async function takeAway(run: MirrorRun, gone: Gone): Promise<void> {
+  const { target, locked, prune } = gone
+  const isPlan = prune === 'plan' || run.request.dryRun || run.request.check !== 'off'
+  const remote = remoteOf(run, target, 'push')
+  const shown = (await remote.resolve(target.tag))?.digest ?? null
+  if (shown !== null && shown !== locked.digest) {
+    return settle(run, gone, { outcome: 'kept', reason: 'left the source, and shows what somebody else wrote' }, shown)
+  }
+  if (isPlan) {
+    // What is gone already is only forgotten, and that is nothing to announce.
+    if (shown === null) return
+    return settle(
+      run,
+      gone,
+      { outcome: 'planned', reason: 'left the source and would be removed', digest: null },
+      shown,
+    )
+  }
+  if (shown !== null) await remote.deleteTag(target.tag)
+  settle(run, gone, { outcome: 'pruned', reason: 'left the source', digest: null }, shown)
+  run.edges.reporter.info(`${formatReference(target)} left the source and was removed`)
+}
+
+function settle({ ledger }: MirrorRun, { source, target }: Gone, settled: Settled, before: Digest | null): void {
+  ledger.pruned(source, target, { ...settled, before })
+}
+
+/** Where a list has nothing at all, a right to see it is missing more often than every image. */
+async function isListed({ facts, edges }: MirrorRun, { source, target }: Gone): Promise<boolean> {
+  const place = formatRepository(parseReference(source))
+  const list = await facts.tagLists.get(place)?.()
+  if (list !== undefined && list.tags.length > 0) return true
+  edges.reporter.notice(`prune: ${formatReference(target)} stays: ${place} lists no tags at all`)
+  return false
 }
 
 /** Targets that an entry with `prune` has written, and that no task wants any more. */

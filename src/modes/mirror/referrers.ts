@@ -1,15 +1,26 @@
+import { childrenOf } from '../../content/copy.ts'
 import { copyReferrers, type ReferrersCarried } from '../../content/referrers.ts'
-import type { Source } from '../../content/store.ts'
+import type { Referring, Source } from '../../content/store.ts'
 import type { Descriptor } from '../../image/descriptor.ts'
-import { formatRepository } from '../../image/reference.ts'
+import type { Digest } from '../../image/digest.ts'
+import { isIndex } from '../../image/media-type.ts'
+import { formatReference, formatRepository } from '../../image/reference.ts'
 import type { Sight } from '../../plan/mirror-plan.ts'
 import type { Changed } from './compare.ts'
+import { readCounted } from './counted.ts'
 import { type MirrorRun, remoteOf, tagListOf } from './ledger.ts'
 
 /** What came along with an image, by the name of the target's repository. */
 export type CarriedAlong = ReadonlyMap<string, ReferrersCarried>
 
 const NOTHING: CarriedAlong = new Map()
+
+type Along = {
+  readonly root: Descriptor
+  /** where the image is read; whatever else its registry has can be read there too */
+  readonly image: Source
+  readonly sights: readonly Sight[]
+}
 
 /**
  * Brings signatures, SBOMs and attestations of an image to where its content is by now. Nobody pulls by them, so they come
@@ -18,28 +29,69 @@ const NOTHING: CarriedAlong = new Map()
 export async function carryReferrers(
   run: MirrorRun,
   task: Changed,
-  { root, source, sights }: { readonly root: Descriptor; readonly source: Source; readonly sights: readonly Sight[] },
+  { root, image, sights }: Along,
 ): Promise<CarriedAlong> {
   const { referrers, digestTags } = task.entry
   if ((referrers.carry === 'no' && digestTags === 'no') || sights.length === 0) return NOTHING
-  const from = referrers.from ?? task.source
-  const origin = remoteOf(run, from, 'pull')
   const places = new Map(sights.map(({ target }) => [formatRepository(target), referrers.to ?? target] as const))
   const targets = [...places].map(([name, place]) => ({ name, remote: remoteOf(run, place, 'push') }))
   const carried = await copyReferrers(root, {
-    // The image itself is read where it lies; what belongs to it, beside it or in the place that is named.
-    source: referrers.from === undefined ? { ...origin, fetch: source.fetch } : origin,
+    source: await originOf(run, task, { root, image }),
     targets: targets.map(({ remote }) => remote),
     wish: {
       filters: referrers.carry === 'no' ? NO_LISTED : referrers.filters,
       digestTags: digestTags !== 'no',
     },
-    tags: tagListOf(run, from),
+    tags: tagListOf(run, referrers.from ?? task.source),
+    turn: run.facts.turn,
+    oneByOne: run.facts.oneByOne,
     signal: run.edges.clock.signal,
     sleep: run.edges.clock.sleep,
   })
+  for (const one of carried) remark(run, task, one)
   return new Map(targets.flatMap(({ name }, at) => (carried[at] === undefined ? [] : [[name, carried[at]] as const])))
 }
 
 /** No manifest is of this type: only tags are carried. */
 const NO_LISTED = [{ artifactType: 'application/vnd.lading.none', annotations: {} }]
+
+/** The image is read where it lies; what belongs to it, beside it or in the place that is named. */
+async function originOf(
+  run: MirrorRun,
+  { entry, source }: Changed,
+  { root, image }: Pick<Along, 'root' | 'image'>,
+): Promise<Source & Referring> {
+  const { from } = entry.referrers
+  const remote = remoteOf(run, from ?? source, 'pull')
+  if (from === undefined) return { ...remote, fetch: image.fetch }
+  const elsewhere = readCounted(run, from)
+  const own = await indexesOf(root, image)
+  return {
+    ...remote,
+    fetch: (descriptor) => (own.has(descriptor.digest) ? image : elsewhere).fetch(descriptor),
+  }
+}
+
+/** Indexes of an image: all of it that is read to find what it has. */
+async function indexesOf(root: Descriptor, image: Source): Promise<ReadonlySet<Digest>> {
+  const found = new Set<Digest>()
+  async function visit(node: Descriptor): Promise<void> {
+    if (!isIndex(node.mediaType) || found.has(node.digest)) return
+    found.add(node.digest)
+    await Promise.all((await childrenOf(node, image)).map(visit))
+  }
+  await visit(root)
+  return found
+}
+
+/** What did not come along though the source has it is said; nobody would see it otherwise. */
+function remark({ edges }: MirrorRun, task: Changed, { target, tags, passedOver }: ReferrersCarried): void {
+  for (const { tag } of tags.filter(({ outcome }) => outcome === 'kept')) {
+    edges.reporter.notice(
+      `${target.name}:${tag} stays as it is: it shows signatures that the one of ${formatReference(task.source)} does not have`,
+    )
+  }
+  for (const text of passedOver) {
+    edges.reporter.notice(`${formatReference(task.source)} lists what does not belong to it: ${text}`)
+  }
+}
