@@ -382,6 +382,12 @@ function inPieces(store: MemoryStore, change: (chunk: Uint8Array, at: number) =>
   }
 }
 
+test('nowhere is where a copy to no target has ended at once', async () => {
+  const source = memoryStore()
+  expect(await run(twoPlatforms(source), { source, targets: [] })).toEqual([])
+  expect(source.fetched).toEqual([])
+})
+
 describe('copies beside each other that share a blob', () => {
   /** Two images with one layer in common, on their way to the same targets at the same time. */
   async function besideEachOther(targets: readonly MemoryStore[]) {

@@ -3,8 +3,16 @@ import type { Descriptor } from '../../src/image/descriptor.ts'
 import { digestOf } from '../../src/image/digest.ts'
 import { MEDIA_TYPE } from '../../src/image/media-type.ts'
 import { parseReference, type TagReference } from '../../src/image/reference.ts'
-import { NO_LOCK, withWritten } from '../../src/plan/lock.ts'
-import { clashes, decideTarget, type MirrorTask, oldestFirst, wantedDigest } from '../../src/plan/mirror-plan.ts'
+import { formatLock, NO_LOCK, parseLock, withWritten } from '../../src/plan/lock.ts'
+import {
+  clashes,
+  decideTarget,
+  eachOnce,
+  type MirrorTask,
+  oldestFirst,
+  partName,
+  wantedDigest,
+} from '../../src/plan/mirror-plan.ts'
 import type { MirrorEntry } from '../../src/plan/mirror-request.ts'
 
 const descriptor = (of: string): Descriptor => ({ mediaType: MEDIA_TYPE.ociIndex, digest: digestOf(of), size: 2 })
@@ -41,15 +49,35 @@ test.each([
   expect(decideTarget(seen, sight).act).toBe(act)
 })
 
-test('what a part of the platforms gets is known from the last time that it was made of the same index', () => {
-  const part = { platforms: { kind: 'subset', platforms: [] } } as const
-  const task = taskOf('docker.io/library/node:22', ['ghcr.io/acme/node:22'], part)
+test('what a part of the platforms gets is known from the last time that the same part was made of the same index', () => {
+  const of = (...names: readonly string[]) => ({
+    platforms: { kind: 'subset', platforms: names.map((architecture) => ({ os: 'linux', architecture })) } as const,
+  })
+  const task = taskOf('docker.io/library/node:22', ['ghcr.io/acme/node:22'], of('amd64', 'arm64'))
   expect(wantedDigest(task, digestOf('index'), NO_LOCK)).toBeUndefined()
   const made = { digest: digestOf('part'), of: digestOf('index'), now: new Date(0) }
-  const lock = withWritten(NO_LOCK, 'docker.io/library/node:22', 'ghcr.io/acme/node:22', made)
+  const part = partName(task.entry.platforms) ?? ''
+  const lock = withWritten(NO_LOCK, 'docker.io/library/node:22', 'ghcr.io/acme/node:22', { ...made, part })
   expect(wantedDigest(task, digestOf('index'), lock)).toBe(digestOf('part'))
   expect(wantedDigest(task, digestOf('another index'), lock)).toBeUndefined()
+  const reordered = taskOf('docker.io/library/node:22', [], of('arm64', 'amd64'))
+  expect(wantedDigest(reordered, digestOf('index'), lock)).toBe(digestOf('part'))
+  const other = taskOf('docker.io/library/node:22', [], of('amd64'))
+  expect(wantedDigest(other, digestOf('index'), lock)).toBeUndefined()
+  const one = { platforms: { kind: 'one', platform: { os: 'linux', architecture: 'amd64' } } } as const
+  expect(wantedDigest(taskOf('docker.io/library/node:22', [], one), digestOf('index'), lock)).toBeUndefined()
   expect(wantedDigest(taskOf('docker.io/library/node:22', []), digestOf('index'), NO_LOCK)).toBe(digestOf('index'))
+  expect(parseLock(formatLock(lock))).toEqual(lock)
+})
+
+test('a target that tasks of one source have in common is left to the first one', () => {
+  const one = taskOf('docker.io/library/node:22', ['ghcr.io/acme/node:22'])
+  const other = taskOf('docker.io/library/node:22', [
+    'ghcr.io/acme/node:22',
+    'ghcr.io/acme/node:lts',
+    'ghcr.io/acme/node:lts',
+  ])
+  expect(eachOnce([one, other, one]).map(({ targets }) => targets.map(({ tag }) => tag))).toEqual([['22'], ['lts']])
 })
 
 test('two sources for one target are named, one source twice is none', () => {

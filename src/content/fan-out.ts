@@ -55,6 +55,7 @@ const BLOBS_AT_A_TIME = 4
  * and its own end. Who lags is let go and goes on with a read of its own, and so does who repeats an attempt.
  */
 export async function copyToAll(root: Descriptor, fan: FanOut): Promise<readonly CarriedTo[]> {
+  if (fan.targets.length === 0) return []
   const { patience = PATIENCE, turn = turns(BLOBS_AT_A_TIME), signal } = fan
   const source = manifestsOnce(fan.source)
   const looks = fan.targets.map(lookAt)
