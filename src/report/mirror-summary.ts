@@ -28,7 +28,8 @@ export function mirrorSummaryOf(report: MirrorReport): string {
 }
 
 const OPEN = { most: 100, bytes: 60_000 }
-const FOLDED = { most: 1000, bytes: 200_000 }
+/** Seven lists, open and folded, stay below the megabyte that GitHub shows of a step. */
+const FOLDED = { most: 1000, bytes: 50_000 }
 
 const TITLES: Readonly<Record<MirrorReport['result'], string>> = {
   mirrored: '**Mirrored**',
@@ -70,7 +71,8 @@ function glanceOf(images: readonly MirroredImage[]): string {
 function sectionOf(title: string, images: readonly MirroredImage[], room: typeof OPEN): string {
   if (images.length === 0) return ''
   const rest = images.slice(room.most)
-  const more = rest.length === 0 ? [] : [folded(formatCount(rest.length, 'more'), table(shapeFor(rest), rest, FOLDED))]
+  const more =
+    rest.length === 0 ? [] : [folded(formatCount(rest.length, 'more target'), table(shapeFor(rest), rest, FOLDED))]
   return [`### ${title}`, table(shapeFor(images), images.slice(0, room.most), room), ...more].join('\n\n')
 }
 
