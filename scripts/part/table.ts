@@ -16,6 +16,7 @@ export const PART_NAMES = [
   'builder-image',
   'tinyproxy',
   'credential-pass',
+  'regsync',
 ] as const
 
 /** Only benchmarks run beside these: they are installed when they are asked for by name. */
@@ -135,6 +136,9 @@ const REGCTL: GoProgram = {
   linked: 'github.com/regclient/regclient/internal/version.vcsTag=v0.11.5',
 }
 
+/** The mirror is held to what it does with the same file. */
+const REGSYNC: GoProgram = { ...REGCTL, folder: './cmd/regsync' }
+
 /** The one of the Debian root cannot read a layout in `imagetools create`. */
 const BUILDX_NEW: GoProgram = {
   module: 'github.com/docker/buildx',
@@ -226,6 +230,12 @@ const PARTS: readonly Part[] = [
     onPath: { command: 'docker-credential-pass', ask: ['version'], accepts: '>=0.6' },
     company: ['pass', 'gpg', 'gpgconf'],
     called: 'docker-credential-pass 0.6 or newer with pass and gpg',
+  },
+  {
+    name: 'regsync',
+    recipe: { from: 'go', program: REGSYNC },
+    onPath: { command: 'regsync', ask: ['version'], accepts: '>=0.11' },
+    called: 'regsync 0.11 or newer',
   },
   {
     name: 'regctl',
