@@ -84,7 +84,7 @@ describe("regsync's own files", () => {
       },
     ])
     expect(entries.map(({ origin }) => origin.line)).toEqual([31, 34, 42, 55])
-    expect(entries.every(({ rateLimit }) => rateLimit.min === 100 && rateLimit.retryMs === 900_000)).toBe(true)
+    expect(entries.every(({ rateLimit }) => rateLimit.min === 100)).toBe(true)
     expect(entries.every(({ referrers, digestTags }) => referrers.carry === 'no' && digestTags === 'no')).toBe(true)
     const alpine = entries[1]?.kind === 'repository' ? entries[1].tags : { sets: [] }
     expect(selectTags(alpine, ['3', '3.9', '3.21', '3.9.1', 'latest', 'edge']).taken).toEqual([
@@ -97,6 +97,7 @@ describe("regsync's own files", () => {
       'images of type application/vnd.docker.distribution.manifest.v1+json cannot be copied, and none is asked for',
       'images of type application/vnd.docker.distribution.manifest.v1+prettyjws cannot be copied, and none is asked for',
       'when images are copied is decided by the `schedule` of the workflow, and not by this file',
+      '`retry` is passed over: what the limit holds back is for the next run',
     ])
   })
 
@@ -111,10 +112,7 @@ describe("regsync's own files", () => {
     ])
     const two = await read(fixture('config2.yml'))
     expect(two.mistakes).toEqual([])
-    expect(two.entries.map(({ rateLimit }) => rateLimit)).toEqual([
-      { min: 0, retryMs: 300_000 },
-      { min: 0, retryMs: 300_000 },
-    ])
+    expect(two.entries.map(({ rateLimit }) => rateLimit)).toEqual([{ min: 0 }, { min: 0 }])
   })
 })
 
@@ -143,7 +141,7 @@ describe('every key', () => {
         scan: 'off',
         prune: 'no',
         allowEmpty: false,
-        rateLimit: { min: 100, retryMs: 900_000 },
+        rateLimit: { min: 100 },
       },
       {
         kind: 'repository',
@@ -174,7 +172,7 @@ describe('every key', () => {
           to: { registry: 'localhost:5002', path: 'referrers' },
         },
         digestTags: 'no',
-        rateLimit: { min: 5, retryMs: 300_000 },
+        rateLimit: { min: 5 },
       },
       {
         kind: 'registry',
@@ -226,7 +224,7 @@ describe('every key', () => {
 
   test('that changes nothing here is said once', async () => {
     const { notices } = await all()
-    expect(notices).toHaveLength(8)
+    expect(notices).toHaveLength(9)
     for (const word of [
       'reqPerSec',
       'names platforms',
@@ -236,6 +234,7 @@ describe('every key', () => {
       'cacheCount',
       'cacheTime',
       'userAgent',
+      '`retry`',
     ]) {
       expect(notices.filter((text) => text.startsWith('mirror.yml, line ') && text.includes(word))).toHaveLength(1)
     }

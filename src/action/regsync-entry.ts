@@ -382,15 +382,21 @@ function readPrune(step: Section, context: EntryContext): MirrorWishes['prune'] 
 
 const MOST_PULLS = 1_000_000
 
-/** Zero is what was not said, and nobody waits for less than five minutes (`syncSetDefaults`). */
+/** Zero is what was not said (`syncSetDefaults`). */
 function readRateLimit(step: Section, { defaults }: EntryContext): MirrorWishes['rateLimit'] {
-  const limits = [step, ...(defaults === undefined ? [] : [defaults])].map((section) => {
-    const limit = sectionAt(section, 'ratelimit', ['min', 'retry'])
-    if (limit === undefined) return {}
-    return { min: countAt(limit, 'min', { least: 0, most: MOST_PULLS }), retryMs: durationAt(limit, 'retry') }
+  const least = [step, ...(defaults === undefined ? [] : [defaults])].map((section) => {
+    const limit = sectionAt(section, 'ratelimit', LIMIT_KEYS)
+    if (limit === undefined) return undefined
+    durationAt(limit, 'retry')
+    return countAt(limit, 'min', { least: 0, most: MOST_PULLS })
   })
-  const first = (key: 'min' | 'retryMs') =>
-    limits.map((limit) => limit[key]).find((value) => value !== undefined && value !== 0)
-  const { retryMs } = REGSYNC_WISHES.rateLimit
-  return { min: first('min') ?? 0, retryMs: Math.max(first('retryMs') ?? 0, retryMs) }
+  return { min: least.find((min) => min !== undefined && min !== 0) ?? 0 }
+}
+
+const LIMIT_KEYS = ['min', 'retry']
+
+/** Where it is said how long to wait for more pulls (`ratelimit.retry`). */
+export function retryLine(section: Section): number | undefined {
+  const limit = sectionAt(section, 'ratelimit', LIMIT_KEYS)
+  return limit === undefined ? undefined : lineAt(limit, 'retry')
 }

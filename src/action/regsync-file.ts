@@ -19,7 +19,7 @@ import { type NamedLogin, secretsWithheld } from './logins.ts'
 import { clashesOf } from './mirror-names.ts'
 import { quoted } from './quoted.ts'
 import { readCreds } from './regsync-creds.ts'
-import { DEFAULT_KEYS, type EntryContext, readEntry, SYNC_KEYS } from './regsync-entry.ts'
+import { DEFAULT_KEYS, type EntryContext, readEntry, retryLine, SYNC_KEYS } from './regsync-entry.ts'
 import { readYamlTree, type YamlTree } from './yaml-tree.ts'
 
 const INPUT = 'config'
@@ -128,6 +128,10 @@ function tellWithoutMeaning(reading: FileReading, defaults: Section | undefined,
   if (timed !== undefined) {
     reading.remark(timed, 'when images are copied is decided by the `schedule` of the workflow, and not by this file')
   }
+  const retry = sections.map(retryLine).find((line) => line !== undefined)
+  // Regsync waits in the middle of its work, for hours if need be; the job of a workflow would be paid for all the while.
+  if (retry !== undefined)
+    reading.remark(retry, '`retry` is passed over: what the limit holds back is for the next run')
   const hooks = first('hooks')
   if (hooks !== undefined) reading.remark(hooks, '`hooks` are never run, as regsync never runs them')
   for (const key of TUNING) {

@@ -91,8 +91,8 @@ export type MirrorWishes = {
   readonly prune: 'no' | 'plan' | 'yes'
   /** nothing to copy is no failure */
   readonly allowEmpty: boolean
-  /** pulls to leave at the source, and how long regsync waits before it asks again (`ratelimit`) */
-  readonly rateLimit: { readonly min: number; readonly retryMs: number }
+  /** pulls to leave at the source (`ratelimit.min`) */
+  readonly rateLimit: { readonly min: number }
 }
 
 /** When something that hangs on an image is looked for: never, when its digest is copied, or on unchanged ones too. */
@@ -130,8 +130,6 @@ export type MinAge = {
   readonly except: readonly TagPattern[]
 }
 
-const RETRY_MS = 5 * 60_000
-
 /** What an entry wants that says nothing else. */
 export const USUAL_WISHES: MirrorWishes = {
   platforms: { kind: 'all' },
@@ -145,7 +143,7 @@ export const USUAL_WISHES: MirrorWishes = {
   scan: 'off',
   prune: 'no',
   allowEmpty: false,
-  rateLimit: { min: 0, retryMs: RETRY_MS },
+  rateLimit: { min: 0 },
 }
 
 /** The same for an entry of a file of regsync's, where nothing is carried along that nobody asked for. */
