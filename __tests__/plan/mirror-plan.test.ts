@@ -24,7 +24,8 @@ function target(text: string): TagReference {
 }
 
 function taskOf(source: string, targets: readonly string[], changes: Partial<MirrorEntry> = {}): MirrorTask {
-  const wishes = { platforms: { kind: 'all' }, existing: 'follow' } as const
+  const mediaTypes = [MEDIA_TYPE.ociIndex]
+  const wishes = { platforms: { kind: 'all' }, existing: 'follow', mediaTypes } as const
   const entry = { kind: 'image', origin: { file: 'images', line: 1 }, ...wishes, ...changes } as MirrorEntry
   return { entry, source: parseReference(source), targets: targets.map(target) }
 }
@@ -45,6 +46,18 @@ test.each([
     target: target('ghcr.io/acme/node:22'),
     before: before === undefined ? undefined : descriptor(before),
   }
+  const seen = { ...task, shown: descriptor('new'), wanted: digestOf('new'), sights: [sight] }
+  expect(decideTarget(seen, sight).act).toBe(act)
+})
+
+test.each([
+  ['absent', undefined, 'kept'],
+  ['old', 'old', 'kept'],
+  ['the same', 'new', 'unchanged'],
+] as const)('what `mediaTypes` leaves out is passed over where the target is %s: %s', (_name, shown, act) => {
+  const task = taskOf('docker.io/library/node:22', ['ghcr.io/acme/node:22'], { mediaTypes: [MEDIA_TYPE.ociManifest] })
+  const before = shown === undefined ? undefined : descriptor(shown)
+  const sight = { target: target('ghcr.io/acme/node:22'), before }
   const seen = { ...task, shown: descriptor('new'), wanted: digestOf('new'), sights: [sight] }
   expect(decideTarget(seen, sight).act).toBe(act)
 })

@@ -32,9 +32,13 @@ export type Fate =
 
 /** Decides about a target by what it shows and what it is to show. */
 export function decideTarget(task: SeenTask, { before }: Sight): Fate {
-  const { existing } = task.entry
+  const { existing, mediaTypes } = task.entry
+  if (before !== undefined && before.digest === task.wanted) return { act: 'unchanged' }
+  const { mediaType } = task.shown
+  if (!mediaTypes.includes(mediaType)) {
+    return { act: 'kept', reason: `the source is of the type ${mediaType}, which \`mediaTypes\` leaves out` }
+  }
   if (before === undefined) return { act: 'copy' }
-  if (task.wanted !== undefined && before.digest === task.wanted) return { act: 'unchanged' }
   if (existing === 'add') return { act: 'kept', reason: 'exists, and only what is missing is added (existing: add)' }
   if (existing === 'follow') return { act: 'copy' }
   return { act: 'fail', reason: 'exists with another digest, and nothing may be overwritten (existing: fail)' }

@@ -1,5 +1,6 @@
 import { asLadingError, LadingError } from '../../error.ts'
 import type { Digest } from '../../image/digest.ts'
+import { isManifest } from '../../image/media-type.ts'
 import { DOCKER_HUB, formatReference } from '../../image/reference.ts'
 import { plainLine } from '../../plain-text.ts'
 import {
@@ -22,7 +23,7 @@ import { type Part, partOf } from './part.ts'
 export type Changed = SeenTask & {
   /** targets that are to be written */
   readonly open: readonly Sight[]
-  /** targets that show it already, and whose signatures and the like are looked at all the same (`recheck`) */
+  /** targets that show it already, and of which parts, or signatures and the like, are looked at all the same */
   readonly recheck: readonly Sight[]
   readonly wanted: Digest
   /** what of it is copied; read when it is asked for, for a manifest costs a pull */
@@ -79,9 +80,9 @@ async function compareOne(run: MirrorRun, task: MirrorTask): Promise<Changed | u
 
 const RIPE = { ripe: true } as const
 
-/** Whether what belongs to an image is looked for though the image is there. */
+/** Whether parts of an image, or what belongs to it, are looked for though it is there. */
 function looksAgain({ entry }: MirrorTask): boolean {
-  return entry.referrers.carry === 'recheck' || entry.digestTags === 'recheck'
+  return entry.allParts || entry.referrers.carry === 'recheck' || entry.digestTags === 'recheck'
 }
 
 /** What needs no work any more. */
@@ -103,11 +104,10 @@ function settleNow({ ledger }: MirrorRun, task: SeenTask, sight: Sight, fate: Fa
   }
 }
 
-const TYPE_HINT = 'Name the type in `mediaTypes` of the file if it is to be copied too.'
 const FAIL_HINT = 'Set `existing: follow` to overwrite it, or remove it at the target.'
 
 async function lookAt(run: MirrorRun, task: MirrorTask): Promise<SeenTask> {
-  const { source, targets, entry } = task
+  const { source, targets } = task
   const [shown, ...befores] = await Promise.all([
     remoteOf(run, source, 'pull').resolve('tag' in source ? source.tag : source.digest),
     ...targets.map((target) => remoteOf(run, target, 'push').resolve(target.tag)),
@@ -117,11 +117,9 @@ async function lookAt(run: MirrorRun, task: MirrorTask): Promise<SeenTask> {
   }
   run.ledger.saw(task, shown.digest)
   const sights = targets.map((target, at) => ({ target, before: befores[at] }))
-  if (entry.mediaTypes.length > 0 && !entry.mediaTypes.includes(shown.mediaType)) {
-    const why = `the source is of the type ${plainLine(shown.mediaType, 200)}, which is not to be copied`
-    throw new LadingError('CONTENT_INVALID', `looking at the source ${formatReference(source)}: ${why}`, {
-      hint: TYPE_HINT,
-    })
+  if (!isManifest(shown.mediaType)) {
+    const why = `the source is of the type ${plainLine(shown.mediaType, 200)}, which nobody here can copy`
+    throw new LadingError('CONTENT_INVALID', `looking at the source ${formatReference(source)}: ${why}`)
   }
   const wanted = wantedDigest(task, shown.digest, run.ledger.lock())
   return { ...task, shown, ...(wanted === undefined ? {} : { wanted }), sights }
