@@ -111,7 +111,9 @@ test('a descriptor keeps what is known of it, and nothing else', () => {
     artifactType: 'a/b',
     platform: { os: 'linux', architecture: 'arm', variant: 'v7', osVersion: '1' },
     annotations: { a: 'b' },
+    external: true,
   })
+  expect(parseDescriptor({ ...value, urls: [] }, 'index.json', 'manifests')).not.toHaveProperty('external')
 })
 
 test('only the annotation of BuildKit makes an attestation', () => {

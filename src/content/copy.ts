@@ -10,6 +10,8 @@ import { readVerified } from './verify.ts'
 /** What became of one piece of content. What lies below a `present` manifest was not looked at: it is there. */
 export type Copied = { readonly descriptor: Descriptor; readonly status: Arrival }
 
+export type LeaveOut = (part: Descriptor) => boolean
+
 export type Route = {
   readonly source: Source
   readonly target: Target
@@ -21,8 +23,10 @@ export type Route = {
   readonly wholeIn?: Repository
   /** The root is known to be missing, so it is not asked for. */
   readonly rootIsMissing?: true
-  /** Children that are not copied though an index names them. Some registries do not take such an index. */
-  readonly leaveOut?: ReadonlySet<Digest>
+  /** Parts that are not copied though a manifest names them. Some registries do not take such a one. */
+  readonly leaveOut?: LeaveOut
+  /** A manifest that is there is gone through all the same, and what is missing below it is brought. */
+  readonly allParts?: boolean
   /** called as each piece has arrived */
   readonly onCopied?: (copied: Copied) => void
 }
@@ -44,18 +48,20 @@ export async function copyGraph(root: Descriptor, route: Route): Promise<readonl
   async function copyNode(node: Descriptor, elsewhere?: Elsewhere): Promise<Copied> {
     goOn()
     const isMissing = route.rootIsMissing === true && node.digest === root.digest
-    if (!isMissing && (await route.target.exists(node))) return arrived({ descriptor: node, status: 'present' })
-    if (isManifest(node.mediaType)) {
+    const isThere = !isMissing && (await route.target.exists(node))
+    const looksBelow = isManifest(node.mediaType) && (!isThere || route.allParts === true)
+    if (looksBelow) {
       const parts = await partsOf(node)
       await settled(parts.map((part, at) => copyOnce(part, elsewhereOf(part, parts[at - 1]))))
     }
+    if (isThere) return arrived({ descriptor: node, status: 'present' })
     goOn()
     return pushWhole(node, elsewhere)
   }
 
   async function partsOf(node: Descriptor): Promise<readonly Descriptor[]> {
     const parts = await childrenOf(node, route.source)
-    return parts.filter(({ digest }) => route.leaveOut?.has(digest) !== true)
+    return parts.filter((part) => route.leaveOut?.(part) !== true)
   }
 
   /** Configurations are of this image alone, and attestations too: other repositories are asked for layers. */
@@ -76,8 +82,9 @@ export async function copyGraph(root: Descriptor, route: Route): Promise<readonl
     } catch (error) {
       if (!(error instanceof MissingContent)) throw error
       await repair(node)
-      return push(node).catch((again: unknown) => {
-        throw isIndex(node.mediaType) && (route.leaveOut?.size ?? 0) > 0 ? holesRefused(again) : again
+      return push(node).catch(async (again: unknown) => {
+        const whole = await childrenOf(node, route.source)
+        throw whole.length > (await partsOf(node)).length ? leftOutRefused(again, node) : again
       })
     }
   }
@@ -125,12 +132,18 @@ export async function childrenOf(node: Descriptor, source: Source): Promise<read
   return children(parseManifest(node, bytes))
 }
 
-/** Registries that look for the children of an index do not take one with holes (`MANIFEST_BLOB_UNKNOWN`). */
-function holesRefused(error: unknown): unknown {
+const HOLES_HINT =
+  'This registry takes no index whose images are not all there. Choose the platforms with the attribute `platforms=` of `images`, which makes an index of them, or copy all.'
+const EXTERNAL_HINT =
+  'This registry takes no image whose layers lie elsewhere. Say `includeExternal: true` in the file to copy them too.'
+
+/** Registries that look for all parts of a manifest do not take one with holes (`MANIFEST_BLOB_UNKNOWN`). */
+function leftOutRefused(error: unknown, { mediaType }: Descriptor): unknown {
   if (!(error instanceof MissingContent)) return error
-  const hint =
-    'This registry takes no index whose images are not all there. Choose the platforms with the attribute `platforms=` of `images`, which makes an index of them, or copy all.'
-  const message = `${error.message} (images of other platforms were left out of this index)`
+  const [left, hint] = isIndex(mediaType)
+    ? ['images of other platforms were left out of this index', HOLES_HINT]
+    : ['layers that lie elsewhere were left out of this image', EXTERNAL_HINT]
+  const message = `${error.message} (${left})`
   return new LadingError(error.code, message, { hint, cause: error })
 }
 

@@ -1,10 +1,9 @@
 import type { Readable } from 'node:stream'
 import { asLadingError, type LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
-import type { Digest } from '../image/digest.ts'
 import { isManifest } from '../image/media-type.ts'
 import type { Repository } from '../image/reference.ts'
-import { type Copied, childrenOf, copyGraph } from './copy.ts'
+import { type Copied, childrenOf, copyGraph, type LeaveOut } from './copy.ts'
 import { manifestsOnce } from './manifests-once.ts'
 import { type Meeting, openMeeting, type Party } from './meeting.ts'
 import { type OneByOne, oneByOne } from './one-by-one.ts'
@@ -22,8 +21,10 @@ export type FanOut = {
   readonly signal: AbortSignal
   /** repositories that may have layers of this already, likeliest first; targets of the same registry can ask them */
   readonly mountFrom?: readonly Repository[]
-  /** Children that are not copied though an index names them. Some registries do not take such an index. */
-  readonly leaveOut?: ReadonlySet<Digest>
+  /** Parts that are not copied though a manifest names them. Some registries do not take such a one. */
+  readonly leaveOut?: LeaveOut
+  /** A manifest that is there is gone through all the same, and what is missing below it is brought. */
+  readonly allParts?: boolean
   /** called as each piece has arrived at a target */
   readonly onCopied?: (target: Target, copied: Copied) => void
   /**
@@ -82,17 +83,18 @@ function lookAt(target: Target): Look {
 }
 
 /** First it is found out who needs what; then nobody waits for one who has it already. */
-async function lookForAll(root: Descriptor, { source, leaveOut }: FanOut, look: Look): Promise<void> {
+async function lookForAll(root: Descriptor, { source, leaveOut, allParts = false }: FanOut, look: Look): Promise<void> {
   const { target, lacking } = look
   const seen = new Set<string>()
 
   async function visit(node: Descriptor): Promise<void> {
     const key = keyOf(node)
-    if (seen.has(key) || leaveOut?.has(node.digest) === true) return
+    if (seen.has(key) || leaveOut?.(node) === true) return
     seen.add(key)
-    if (await target.exists(node)) return
-    if (!isManifest(node.mediaType)) lacking.set(key, node)
-    else await Promise.all((await childrenOf(node, source)).map(visit))
+    const isThere = await target.exists(node)
+    if (!isManifest(node.mediaType)) {
+      if (!isThere) lacking.set(key, node)
+    } else if (!isThere || allParts) await Promise.all((await childrenOf(node, source)).map(visit))
   }
 
   try {
@@ -164,7 +166,7 @@ async function carry(root: Descriptor, look: Look, { fan, source, meetings, apar
     copied.push(piece)
     fan.onCopied?.(target, piece)
   }
-  const { signal, mountFrom = [], leaveOut = new Set() } = fan
+  const { signal, mountFrom = [], leaveOut = () => false, allParts = false } = fan
   try {
     if (typeof state === 'object') throw state.error
     const route = {
@@ -173,6 +175,7 @@ async function carry(root: Descriptor, look: Look, { fan, source, meetings, apar
       signal,
       mountFrom,
       leaveOut,
+      allParts,
       onCopied,
     }
     await copyGraph(root, route)

@@ -10,7 +10,7 @@ import {
   isMeant,
   type ReferrerFilter,
 } from '../image/referrer.ts'
-import { childrenOf } from './copy.ts'
+import { childrenOf, type LeaveOut } from './copy.ts'
 import { readManifest } from './image.ts'
 import type { Referring, Source, TagList } from './store.ts'
 
@@ -55,7 +55,7 @@ export function tagsOnce(source: Referring): () => Promise<TagList> {
 export async function findReferrers(
   root: Descriptor,
   source: Source & Referring,
-  wish: ReferrerWish & { readonly tags: () => Promise<TagList> },
+  wish: ReferrerWish & { readonly tags: () => Promise<TagList>; readonly leaveOut?: LeaveOut },
 ): Promise<FoundReferrers> {
   const found = { listed: new Map<string, ListedReferrer>(), tags: new Map<string, DigestTag>() }
   const seen = new Set<Digest>()
@@ -63,7 +63,8 @@ export async function findReferrers(
   async function visit(node: Descriptor, depth: number): Promise<void> {
     if (seen.has(node.digest) || !isManifest(node.mediaType)) return
     seen.add(node.digest)
-    const children = isIndex(node.mediaType) ? await childrenOf(node, source) : []
+    const all = isIndex(node.mediaType) ? await childrenOf(node, source) : []
+    const children = all.filter((child) => wish.leaveOut?.(child) !== true)
     const own = await belongingTo(node.digest)
     if (own.length > 0 && depth >= DEEPEST) throw endless(root, source, `go deeper than ${DEEPEST}`)
     if (found.listed.size + found.tags.size > MOST) throw endless(root, source, `are more than ${MOST}`)

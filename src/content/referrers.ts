@@ -5,7 +5,7 @@ import { type Digest, shortDigest } from '../image/digest.ts'
 import type { Index, Manifest } from '../image/manifest.ts'
 import { isIndex } from '../image/media-type.ts'
 import { asReferrer, fallbackTag, mergedReferrers } from '../image/referrer.ts'
-import type { Copied } from './copy.ts'
+import type { Copied, LeaveOut } from './copy.ts'
 import { copyToAll, type FanOut } from './fan-out.ts'
 import {
   type DigestTag,
@@ -29,6 +29,8 @@ export type ReferrerCopy = Pick<FanOut, 'signal' | 'turn' | 'oneByOne' | 'patien
   readonly targets: readonly ReferrerTarget[]
   readonly wish: ReferrerWish
   readonly sleep: (milliseconds: number) => Promise<void>
+  /** parts of the image that stay behind, and what belongs to them as well */
+  readonly leaveOut?: LeaveOut
   /** the tags of the source, for all images of one repository together (`tagsOnce`) */
   readonly tags?: () => Promise<TagList>
 }
@@ -71,7 +73,8 @@ const ATTEMPTS = 4
  */
 export async function copyReferrers(root: Descriptor, copy: ReferrerCopy): Promise<readonly ReferrersCarried[]> {
   const source = { ...copy.source, ...manifestsOnce(copy.source) }
-  const found = await findReferrers(root, source, { ...copy.wish, tags: copy.tags ?? tagsOnce(source) })
+  const { wish, tags = tagsOnce(source), leaveOut } = copy
+  const found = await findReferrers(root, source, { ...wish, tags, ...(leaveOut === undefined ? {} : { leaveOut }) })
   const journey = { ...copy, source }
   const journals = copy.targets.map(openJournal)
   const turn = turns(AT_A_TIME)

@@ -10,4 +10,9 @@ export type Descriptor = {
   readonly platform?: Platform
   readonly artifactType?: string
   readonly annotations?: Readonly<Record<string, string>>
+  /**
+   * It says where else it can be had (OCI image spec, descriptor.md, `urls`), as layers do that their owner lets nobody
+   * pass on. A registry need not have it. Nobody here goes to such an address, so it is not kept.
+   */
+  readonly external?: true
 }

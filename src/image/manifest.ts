@@ -93,6 +93,7 @@ export function parseDescriptor(value: unknown, owner: Descriptor | string, fiel
     ...(platform === undefined ? {} : { platform }),
     ...(typeof artifactType === 'string' ? { artifactType } : {}),
     ...(annotations === undefined ? {} : { annotations }),
+    ...(isFilledList(value['urls']) ? { external: true } : {}),
   }
 }
 
@@ -113,6 +114,10 @@ export function parsePlatform(value: unknown): Platform | undefined {
 function parseList(value: unknown, owner: Descriptor, field: string): readonly Descriptor[] {
   if (!Array.isArray(value)) throw invalid(owner, `has no list of ${field}`)
   return value.map((item) => parseDescriptor(item, owner, field))
+}
+
+function isFilledList(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0
 }
 
 function parseAnnotations(value: unknown): Readonly<Record<string, string>> | undefined {

@@ -81,6 +81,7 @@ async function bring(run: MirrorRun, passage: Passage): Promise<void> {
   const carried = await carryReferrers(run, task, {
     root: admitted,
     image: part.source,
+    leaveOut: part.leaveOut,
     sights: [...reached, ...task.recheck],
   })
   const unkept = await keepOld(run, { ...task, open: reached })
@@ -109,8 +110,11 @@ async function bring(run: MirrorRun, passage: Passage): Promise<void> {
       milliseconds,
     })
   }
-  for (const sight of task.recheck)
-    settleRechecked(run, task, budget, { sight, along: carried.get(formatRepository(sight.target)) })
+  for (const sight of task.recheck) {
+    const name = formatRepository(sight.target)
+    const delivery = deliveries.find(({ destination }) => destination.target.name === name)
+    settleRechecked(run, task, budget, { sight, delivery, along: carried.get(name) })
+  }
 }
 
 /** A tag whose image could not be kept stays where it is. */
@@ -122,7 +126,7 @@ function withoutUnkept(delivery: Delivery, unkept: ReadonlyMap<string, LadingErr
 
 async function deliver(run: MirrorRun, { task, part, approved }: Passage): Promise<readonly Delivery[]> {
   const { admitted, source } = approved
-  const destinations = destinationsOf(run, task.open)
+  const destinations = destinationsOf(run, task)
   const begun = performance.now()
   const carried = await copyToAll(admitted, {
     source,
@@ -130,6 +134,7 @@ async function deliver(run: MirrorRun, { task, part, approved }: Passage): Promi
     signal: run.edges.clock.signal,
     mountFrom: [task.source],
     leaveOut: part.leaveOut,
+    allParts: task.entry.allParts,
     turn: run.facts.turn,
     oneByOne: run.facts.oneByOne,
   })
@@ -144,12 +149,18 @@ async function deliver(run: MirrorRun, { task, part, approved }: Passage): Promi
   })
 }
 
-/** Each repository once, with all of its tags that are to be written. */
-function destinationsOf(run: MirrorRun, sights: readonly Sight[]): readonly Destination[] {
+/** Each repository once, with all of its tags that are to be written; none where only parts are looked for. */
+function destinationsOf(run: MirrorRun, { open, recheck, entry }: Changed): readonly Destination[] {
+  const sights = [...open, ...(entry.allParts ? recheck : [])]
   return [...Map.groupBy(sights, ({ target }) => formatRepository(target)).values()].flatMap((own) => {
     const [first] = own
     if (first === undefined) return []
-    const tags = own.map(({ target, before }) => ({ tag: target.tag, kind: 'moving' as const, before: before?.digest }))
+    const written = own.filter((sight) => open.includes(sight))
+    const tags = written.map(({ target, before }) => ({
+      tag: target.tag,
+      kind: 'moving' as const,
+      before: before?.digest,
+    }))
     return [{ target: remoteOf(run, first.target, 'push'), tags }]
   })
 }

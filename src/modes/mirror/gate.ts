@@ -39,7 +39,7 @@ export async function admitTask(run: MirrorRun, task: Changed, { root, source, l
     const image = await readImage(checked, root)
     await verifyImage(checked, image)
     const names = task.targets.map(formatRepository)
-    const platforms = image.platforms.filter(({ manifest }) => !leaveOut.has(manifest.digest))
+    const platforms = image.platforms.filter(({ manifest }) => !leaveOut(manifest))
     const wanted = { layoutDirectory: layout.directory, platforms, names }
     const found = await scans.look(formatReference(task.source), wanted, gate)
     const verdict = judge(root, found, gate)

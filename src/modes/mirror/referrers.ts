@@ -9,6 +9,7 @@ import type { Sight } from '../../plan/mirror-plan.ts'
 import type { Changed } from './compare.ts'
 import { readCounted } from './counted.ts'
 import { type MirrorRun, remoteOf, tagListOf } from './ledger.ts'
+import type { Part } from './part.ts'
 
 /** What came along with an image, by the name of the target's repository. */
 export type CarriedAlong = ReadonlyMap<string, ReferrersCarried>
@@ -19,6 +20,8 @@ type Along = {
   readonly root: Descriptor
   /** where the image is read; whatever else its registry has can be read there too */
   readonly image: Source
+  /** what of it is not copied, and has nothing that belongs to it here */
+  readonly leaveOut: Part['leaveOut']
   readonly sights: readonly Sight[]
 }
 
@@ -29,7 +32,7 @@ type Along = {
 export async function carryReferrers(
   run: MirrorRun,
   task: Changed,
-  { root, image, sights }: Along,
+  { root, image, leaveOut, sights }: Along,
 ): Promise<CarriedAlong> {
   const { referrers, digestTags } = task.entry
   if ((referrers.carry === 'no' && digestTags === 'no') || sights.length === 0) return NOTHING
@@ -42,6 +45,7 @@ export async function carryReferrers(
       filters: referrers.carry === 'no' ? NO_LISTED : referrers.filters,
       digestTags: digestTags !== 'no',
     },
+    leaveOut,
     tags: tagListOf(run, referrers.from ?? task.source),
     turn: run.facts.turn,
     oneByOne: run.facts.oneByOne,

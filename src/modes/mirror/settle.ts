@@ -69,26 +69,33 @@ function errorOf({ outcome, delivery, along, error }: Ending): LadingError | und
   return along?.error
 }
 
-/** The image was there; what belongs to it may be new. */
+/** The image was there; what belongs to it may be new, and parts of it may have been lost. */
 export function settleRechecked(
   run: MirrorRun,
   task: Changed,
   budget: Budget,
-  { sight, along }: Pick<Ending, 'sight' | 'along'>,
+  { sight, delivery, along }: Pick<Ending, 'sight' | 'delivery' | 'along'>,
 ): void {
-  if (along?.error !== undefined) {
-    settleFailed(run, task, budget, { sight, error: along.error })
+  const error = delivery?.arrived === false ? delivery.error : along?.error
+  if (error !== undefined) {
+    settleFailed(run, task, budget, { sight, error })
     return
   }
-  const bytes = bytesOf(along?.copied ?? [])
+  const missed = bytesOf(delivery?.copied ?? [])
+  const bytes = missed + bytesOf(along?.copied ?? [])
   const isNew = bytes > 0 || along?.tags.some(({ outcome }) => outcome === 'created' || outcome === 'moved') === true
   const referrers = along === undefined ? 0 : along.referrers + along.tags.length
   run.ledger.settle(task, sight, {
     outcome: isNew ? 'copied' : 'unchanged',
-    reason: isNew ? 'only what belongs to it is new' : '',
+    reason: reasonOf(isNew, missed),
     bytes,
     referrers,
   })
+}
+
+function reasonOf(isNew: boolean, missed: number): string {
+  if (!isNew) return ''
+  return missed > 0 ? 'parts of it were missing' : 'only what belongs to it is new'
 }
 
 function bytesOf(copied: readonly Copied[]): number {
