@@ -57,6 +57,31 @@ describe('copyToAll', () => {
     },
   )
 
+  test('to nobody ends at once', async () => {
+    const source = memoryStore()
+    expect(await run(twoPlatforms(source), { source, targets: [] })).toEqual([])
+  })
+
+  test.each([1, 2])(
+    'brings what %i targets have lost below a manifest that they have, when told to look',
+    async (count) => {
+      const source = memoryStore()
+      const root = twoPlatforms(source)
+      const targets = Array.from({ length: count }, (_, at) => memoryStore(`target ${at}`))
+      await run(root, { source, targets })
+      for (const target of targets) {
+        target.lose(digestOf('shared'))
+        target.log.length = 0
+      }
+      await run(root, { source, targets })
+      expect(targets.map(({ log }) => log)).toEqual(targets.map(() => []))
+      const outcomes = await run(root, { source, targets, allParts: true })
+      expect(targets.map(({ log }) => log)).toEqual(targets.map(() => ['push layer']))
+      const statuses = outcomes.map(({ copied }) => counted(copied.map(({ status }) => status)))
+      expect(statuses).toEqual(targets.map(() => ({ present: 7, uploaded: 1 })))
+    },
+  )
+
   test('reads only what somebody lacks, and gives it to those alone', async () => {
     const source = memoryStore()
     const image = putImage(source, 'amd64', ['one', 'two'])

@@ -15,6 +15,8 @@ export type MemoryStore = Source &
     readonly tags: Map<string, Descriptor>
     /** Puts bytes there without a word in the log. */
     put(bytes: string | Uint8Array, mediaType: string, more?: Partial<Descriptor>): Descriptor
+    /** Loses content, as a registry may; manifests that name it stay. */
+    lose(digest: Digest): void
     /** Which of several tags it takes at once. Default: none, as most registries. */
     takesAtOnce: (tags: readonly string[]) => readonly string[]
     /** Something to do before the next calls, for faults. */
@@ -37,6 +39,7 @@ export function memoryStore(name = 'memory'): MemoryStore {
       contents.set(descriptor.digest, { descriptor, bytes: buffer })
       return descriptor
     },
+    lose: (digest) => void contents.delete(digest),
     async resolve(tagOrDigest) {
       await store.before('resolve', tagOrDigest)
       const digest = tryParseDigest(tagOrDigest)

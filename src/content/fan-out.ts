@@ -111,6 +111,8 @@ async function lookedInTime(
   endings: readonly Promise<void>[],
   { lagMs }: Patience,
 ): Promise<void> {
+  // A race of nobody has no end.
+  if (endings.length === 0) return
   await Promise.race(endings)
   if (await endsWithin(Promise.all(endings), lagMs)) return
   for (const look of looks) if (look.state === 'looking') look.isSlow = true
