@@ -340,6 +340,33 @@ describe('the list under the fallback tag', () => {
   })
 })
 
+describe('an image of which not all is copied, or not from here', () => {
+  test('leaves what belongs to the rest where it is', async () => {
+    const all = await world({}, {})
+    const { signature, sbom } = signAll(all)
+    const [target] = all.targets
+    if (target === undefined) throw new Error('one was started')
+    const [carried] = await all.run({ leaveOut: ({ digest }) => digest === all.child.digest })
+    expect(carried).toMatchObject({ referrers: 1 })
+    expect([has(target, signature), has(target, sbom)]).toEqual([true, false])
+  })
+
+  test('is read where it lies, and what belongs to it in the place that is named', async () => {
+    const all = await world({}, {})
+    const { source, image, child, client } = all
+    const [target] = all.targets
+    if (target === undefined) throw new Error('one was started')
+    const apart = await startRegistry()
+    onTestFinished(() => apart.stop())
+    const signature = put(apart, { subject: child, artifactType: 'signature', layers: ['signed'] })
+    const lying = client.remote(`${source.host}/${PATH}`, 'pull')
+    const [carried] = await all.run({ source: client.remote(`${apart.host}/${PATH}`, 'pull'), image: lying })
+    expect(carried).toMatchObject({ referrers: 1 })
+    expect(has(target, signature)).toBe(true)
+    expect(has(apart, image)).toBe(false)
+  })
+})
+
 describe("cosign's tags", () => {
   test('of an image, of its children and of each other are carried, with one list of tags', async () => {
     const all = await world({}, {})

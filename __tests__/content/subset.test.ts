@@ -137,7 +137,12 @@ describe('an index with holes, as regsync leaves it', () => {
     const store = memoryStore()
     const { root, leaveOut } = await holes(store)
     const targets = Array.from({ length: count }, () => memoryStore())
-    const outcomes = await copyToAll(root, { source: store, targets, signal: never, leaveOut: ({ digest }) => leaveOut.has(digest) })
+    const outcomes = await copyToAll(root, {
+      source: store,
+      targets,
+      signal: never,
+      leaveOut: ({ digest }) => leaveOut.has(digest),
+    })
     expect(outcomes.every(({ arrived }) => arrived)).toBe(true)
     for (const target of targets) {
       expect(await target.exists(root)).toBe(true)

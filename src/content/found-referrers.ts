@@ -32,6 +32,15 @@ export type FoundReferrers = {
 export type ListedReferrer = { readonly subject: Digest; readonly descriptor: Descriptor }
 export type DigestTag = { readonly subject: Digest; readonly tag: string; readonly descriptor: Descriptor }
 
+/** What is looked for, and around which image. */
+type Search = Asking & {
+  /** where the image and what is below it are read */
+  readonly image: Source
+  /** parts of it that nobody looks for anything around */
+  readonly leaveOut: LeaveOut
+}
+type Asking = ReferrerWish & { readonly tags: () => Promise<TagList> }
+
 /** How far referrers of referrers are followed: a signature of an attestation of an image is two. */
 const DEEPEST = 5
 /** Referrers of one image. What would be left out nobody would notice, so more of them are an error. */
@@ -55,7 +64,7 @@ export function tagsOnce(source: Referring): () => Promise<TagList> {
 export async function findReferrers(
   root: Descriptor,
   source: Source & Referring,
-  wish: ReferrerWish & { readonly tags: () => Promise<TagList>; readonly leaveOut?: LeaveOut },
+  wish: Search,
 ): Promise<FoundReferrers> {
   const found = { listed: new Map<string, ListedReferrer>(), tags: new Map<string, DigestTag>() }
   const seen = new Set<Digest>()
@@ -63,8 +72,7 @@ export async function findReferrers(
   async function visit(node: Descriptor, depth: number): Promise<void> {
     if (seen.has(node.digest) || !isManifest(node.mediaType)) return
     seen.add(node.digest)
-    const all = isIndex(node.mediaType) ? await childrenOf(node, source) : []
-    const children = all.filter((child) => wish.leaveOut?.(child) !== true)
+    const children = await childrenIn(node, depth === 0 ? wish.image : source)
     const own = await belongingTo(node.digest)
     if (own.length > 0 && depth >= DEEPEST) throw endless(root, source, `go deeper than ${DEEPEST}`)
     if (found.listed.size + found.tags.size > MOST) throw endless(root, source, `are more than ${MOST}`)
@@ -72,6 +80,12 @@ export async function findReferrers(
       ...children.map((child) => visit(child, depth)),
       ...own.map((descriptor) => visit(descriptor, depth + 1)),
     ])
+  }
+
+  async function childrenIn(node: Descriptor, place: Source): Promise<readonly Descriptor[]> {
+    if (!isIndex(node.mediaType)) return []
+    const all = await childrenOf(node, place)
+    return all.filter((child) => !wish.leaveOut(child))
   }
 
   async function belongingTo(subject: Digest): Promise<readonly Descriptor[]> {
@@ -88,8 +102,6 @@ export async function findReferrers(
   await visit(root, 0)
   return { listed: [...found.listed.values()], tags: [...found.tags.values()] }
 }
-
-type Asking = ReferrerWish & { readonly tags: () => Promise<TagList> }
 
 /**
  * By the registry's list, and by the fallback tag beside it: a registry that has learnt to list need not list what was

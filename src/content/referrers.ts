@@ -29,6 +29,8 @@ export type ReferrerCopy = Pick<FanOut, 'signal' | 'turn' | 'oneByOne' | 'patien
   readonly targets: readonly ReferrerTarget[]
   readonly wish: ReferrerWish
   readonly sleep: (milliseconds: number) => Promise<void>
+  /** where the image itself is read, when that is not beside what belongs to it */
+  readonly image?: Source
   /** parts of the image that stay behind, and what belongs to them as well */
   readonly leaveOut?: LeaveOut
   /** the tags of the source, for all images of one repository together (`tagsOnce`) */
@@ -73,8 +75,8 @@ const ATTEMPTS = 4
  */
 export async function copyReferrers(root: Descriptor, copy: ReferrerCopy): Promise<readonly ReferrersCarried[]> {
   const source = { ...copy.source, ...manifestsOnce(copy.source) }
-  const { wish, tags = tagsOnce(source), leaveOut } = copy
-  const found = await findReferrers(root, source, { ...wish, tags, ...(leaveOut === undefined ? {} : { leaveOut }) })
+  const { wish, tags = tagsOnce(source), image = source, leaveOut = () => false } = copy
+  const found = await findReferrers(root, source, { ...wish, tags, image, leaveOut })
   const journey = { ...copy, source }
   const journals = copy.targets.map(openJournal)
   const turn = turns(AT_A_TIME)

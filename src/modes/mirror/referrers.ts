@@ -1,9 +1,6 @@
-import { childrenOf } from '../../content/copy.ts'
 import { copyReferrers, type ReferrersCarried } from '../../content/referrers.ts'
-import type { Referring, Source } from '../../content/store.ts'
+import type { Source } from '../../content/store.ts'
 import type { Descriptor } from '../../image/descriptor.ts'
-import type { Digest } from '../../image/digest.ts'
-import { isIndex } from '../../image/media-type.ts'
 import { formatReference, formatRepository } from '../../image/reference.ts'
 import type { Sight } from '../../plan/mirror-plan.ts'
 import type { Changed } from './compare.ts'
@@ -36,17 +33,21 @@ export async function carryReferrers(
 ): Promise<CarriedAlong> {
   const { referrers, digestTags } = task.entry
   if ((referrers.carry === 'no' && digestTags === 'no') || sights.length === 0) return NOTHING
+  const from = referrers.from ?? task.source
+  const origin = { ...remoteOf(run, from, 'pull'), ...readCounted(run, from) }
   const places = new Map(sights.map(({ target }) => [formatRepository(target), referrers.to ?? target] as const))
   const targets = [...places].map(([name, place]) => ({ name, remote: remoteOf(run, place, 'push') }))
   const carried = await copyReferrers(root, {
-    source: await originOf(run, task, { root, image }),
+    // The image itself is read where it lies, which may be on this machine by now.
+    source: origin,
+    image,
     targets: targets.map(({ remote }) => remote),
     wish: {
       filters: referrers.carry === 'no' ? NO_LISTED : referrers.filters,
       digestTags: digestTags !== 'no',
     },
     leaveOut,
-    tags: tagListOf(run, referrers.from ?? task.source),
+    tags: tagListOf(run, from),
     turn: run.facts.turn,
     oneByOne: run.facts.oneByOne,
     signal: run.edges.clock.signal,
@@ -58,35 +59,6 @@ export async function carryReferrers(
 
 /** No manifest is of this type: only tags are carried. */
 const NO_LISTED = [{ artifactType: 'application/vnd.lading.none', annotations: {} }]
-
-/** The image is read where it lies; what belongs to it, beside it or in the place that is named. */
-async function originOf(
-  run: MirrorRun,
-  { entry, source }: Changed,
-  { root, image }: Pick<Along, 'root' | 'image'>,
-): Promise<Source & Referring> {
-  const { from } = entry.referrers
-  const remote = remoteOf(run, from ?? source, 'pull')
-  if (from === undefined) return { ...remote, fetch: image.fetch }
-  const elsewhere = readCounted(run, from)
-  const own = await indexesOf(root, image)
-  return {
-    ...remote,
-    fetch: (descriptor) => (own.has(descriptor.digest) ? image : elsewhere).fetch(descriptor),
-  }
-}
-
-/** Indexes of an image: all of it that is read to find what it has. */
-async function indexesOf(root: Descriptor, image: Source): Promise<ReadonlySet<Digest>> {
-  const found = new Set<Digest>()
-  async function visit(node: Descriptor): Promise<void> {
-    if (!isIndex(node.mediaType) || found.has(node.digest)) return
-    found.add(node.digest)
-    await Promise.all((await childrenOf(node, image)).map(visit))
-  }
-  await visit(root)
-  return found
-}
 
 /** What did not come along though the source has it is said; nobody would see it otherwise. */
 function remark({ edges }: MirrorRun, task: Changed, { target, tags, passedOver }: ReferrersCarried): void {
