@@ -37,7 +37,7 @@ export const MIRRORED: MirrorReport = {
     image('21', { before: OLD, digest: OLD, outcome: 'kept', reason: 'exists, and only what is missing is added' }),
     image('17', { digest: null, outcome: 'pruned', reason: 'left the source', origin: '' }),
   ],
-  lacking: [{ image: 'docker.io/library/golang:1.25', file: 'tools/Dockerfile', line: 3 }],
+  lacking: [{ image: 'alpine:3.22', file: 'tools/Dockerfile', line: 3 }],
   registries: [
     { registry: 'docker.io', requests: { HEAD: 7, GET: 14 }, retries: 0 },
     { registry: 'ghcr.io', requests: { HEAD: 18, POST: 9, PUT: 13, DELETE: 1 }, retries: 1 },

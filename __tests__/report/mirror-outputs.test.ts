@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it, test } from 'vitest'
 import { parse } from 'yaml'
 import { buildkitdConfigOf } from '../../src/report/buildkitd-config.ts'
-import { MIRROR_OUTPUTS } from '../../src/report/mirror-output-table.ts'
 import { mirrorOutputsOf } from '../../src/report/mirror-outputs.ts'
+import { outputRows } from '../../src/report/output-table.ts'
 import { violations } from './json-schema.ts'
 import { DRIFTING, HOLDING, image, MIRROR_EXAMPLES, MIRRORED, PARTLY_COPIED } from './mirror-examples.ts'
 
@@ -14,8 +14,12 @@ const check = (value: unknown) => violations(JSON.parse(JSON.stringify(value)), 
 describe('the outputs of a mirror', () => {
   test('are those of the table, which mirror/action.yml declares with the same words', () => {
     const { outputs } = parse(read('mirror/action.yml'))
-    expect(Object.entries(outputs)).toEqual(MIRROR_OUTPUTS.map(({ name, description }) => [name, { description }]))
-    const names = MIRROR_OUTPUTS.map(({ name }) => name).filter((name) => name !== 'report-file')
+    expect(Object.entries(outputs)).toEqual(
+      outputRows('mirror').map(({ name, description }) => [name, { description }]),
+    )
+    const names = outputRows('mirror')
+      .map(({ name }) => name)
+      .filter((name) => name !== 'report-file')
     expect(Object.keys(mirrorOutputsOf(MIRRORED)).toSorted()).toEqual(names.toSorted())
   })
 

@@ -48,6 +48,11 @@ describe('summary', () => {
     expect(mirrorSummaryOf(PARTLY_COPIED)).toContain('> - `docker.io/library/nodee: no tag`')
   })
 
+  it('names the bases that the mirror lacks', () => {
+    expect(mirrorSummaryOf(MIRRORED)).toContain('<summary>1 base of Dockerfiles not in the mirror</summary>')
+    expect(mirrorSummaryOf(MIRRORED)).toContain('| `alpine:3.22` | tools/Dockerfile, line 3 |')
+  })
+
   it('counts pulls spent and saved, requests and time', () => {
     const summary = mirrorSummaryOf(MIRRORED)
     expect(summary).toContain('- Docker Hub: 6 pulls spent, 4 saved; 187 of 200 were left for `robot`')
@@ -81,7 +86,8 @@ describe('hostile text', () => {
       Array.from({ length: 2000 }, () => image('1', { outcome, bytes: 1, reason: 'x', milliseconds: 1 })),
     )
     const registries = Array.from({ length: 2000 }, () => ({ registry: 'x', requests: { GET: 1 }, retries: 0 }))
-    const report = poisoned({ ...PARTLY_COPIED, images, registries }, [flood.repeat(3000)])
+    const lacking = Array.from({ length: 2000 }, () => ({ image: 'x', file: 'y', line: 1 }))
+    const report = poisoned({ ...PARTLY_COPIED, images, lacking, registries }, [flood.repeat(3000)])
     const summary = mirrorSummaryOf(report)
     expect(Buffer.byteLength(summary)).toBeLessThan(900 * 1024)
     expect(structureOf(summary).live).toEqual([])
@@ -106,6 +112,7 @@ function poisoned(report: MirrorReport, texts: readonly string[]): MirrorReport 
         code: poison(one.code),
       }),
     ),
+    lacking: report.lacking.map((one) => ({ ...one, image: poison(one.image), file: poison(one.file) })),
     registries: report.registries.map((one) => ({ ...one, registry: poison(one.registry) })),
     rateLimits: report.rateLimits.map((one) => ({ ...one, identity: poison(one.identity) })),
     phases: report.phases.map((one) => ({ ...one, name: poison(one.name) })),

@@ -15,7 +15,7 @@ export type Structure = {
 
 const COMMAND = /^docker pull [A-Za-z0-9._:/[\]-]+@sha256:[a-f0-9]{64}$/
 const OWN =
-  /^(?:$|## \*\*|### [A-Z]|\| |> (?:\*\*What|- |$)|>$|- |`sha256:|`sha512:|```(?:sh)?$|<details><summary>\d+ (?:more [a-z]+|targets? unchanged)<\/summary>$|<\/details>$|Why: |Bar by bytes: |Together \*\*|… and \d+ more in the report file\.$|\d+ tags? written|\d+ repositor|\d+ platforms?|\d+ targets?: |scan passed|\*\*published with|\*\*not scanned|Passed: |\*\*Findings |\*\*Not scanned|No decision|As it was asked for, |\*\*\d+ exceptions? expired\*\*|Of these, \d+ came with the base images? )/
+  /^(?:$|## \*\*|### [A-Z]|\| |> (?:\*\*What|- |$)|>$|- |`sha256:|`sha512:|```(?:sh)?$|<details><summary>\d+ (?:more [a-z]+|targets? unchanged|bases? of Dockerfiles not in the mirror)<\/summary>$|<\/details>$|Why: |Bar by bytes: |Together \*\*|… and \d+ more in the report file\.$|\d+ tags? written|\d+ repositor|\d+ platforms?|\d+ targets?: |scan passed|\*\*published with|\*\*not scanned|Passed: |\*\*Findings |\*\*Not scanned|No decision|As it was asked for, |\*\*\d+ exceptions? expired\*\*|Of these, \d+ came with the base images? )/
 
 export function structureOf(markdown: string): Structure {
   const lines = markdown.split('\n')

@@ -1,13 +1,11 @@
 import { DOCKER_HUB } from '../image/reference.ts'
 import { buildkitdConfigOf } from './buildkitd-config.ts'
-import type { MIRROR_OUTPUTS } from './mirror-output-table.ts'
 import type { MirroredImage, MirrorReport } from './mirror-report.ts'
+import type { MirrorOutput } from './output-table.ts'
 import { LONGEST_JSON } from './outputs.ts'
 
-type MirrorOutput = Exclude<(typeof MIRROR_OUTPUTS)[number]['name'], 'report-file'>
-
 /** The outputs of a mirror, by name; each name is always there. `report-file` is added by whoever writes it. */
-export function mirrorOutputsOf(report: MirrorReport): Record<MirrorOutput, string> {
+export function mirrorOutputsOf(report: MirrorReport): Record<Exclude<MirrorOutput, 'report-file'>, string> {
   const { images, result, rateLimits, failure } = report
   const limit = rateLimits.find(({ registry }) => registry === DOCKER_HUB)
   return {

@@ -49,7 +49,7 @@ const SAID_OF_PROMOTION: Readonly<Record<string, string>> = {
 }
 
 /** The same of a mirror. */
-const MIRROR_OUTPUTS: readonly OutputRow[] = [
+const MIRROR_OUTPUTS = [
   { name: 'copied', description: 'JSON: targets that were written' },
   { name: 'unchanged', description: 'JSON: targets that show what they should, or are left as they are' },
   { name: 'held', description: 'JSON: targets that wait for a later run' },
@@ -69,7 +69,9 @@ const MIRROR_OUTPUTS: readonly OutputRow[] = [
   { name: 'rate-limit-reset', description: 'When the limit has refilled at the latest; empty when there is no limit' },
   { name: 'failure-reason', description: 'Code of the failure; empty on success' },
   { name: 'json', description: 'The whole report as JSON' },
-]
+] as const satisfies readonly OutputRow[]
+
+export type MirrorOutput = (typeof MIRROR_OUTPUTS)[number]['name']
 
 const OUTPUTS_OF: Readonly<Record<Report['mode'] | 'mirror', readonly OutputRow[]>> = {
   publish: OUTPUTS,
