@@ -19,7 +19,7 @@ const ONE_WAY = 15
 const DISTANCE = fileURLToPath(new URL('distance.ts', import.meta.url))
 
 export async function openField(): Promise<Field> {
-  const opened = await Promise.all([0, 1, 2].map(openFar))
+  const opened = await Promise.all([0, 1, 2].map(() => openFar()))
   const close = async () => {
     for (const { closeDoor, registry } of opened) {
       closeDoor()
@@ -29,8 +29,9 @@ export async function openField(): Promise<Field> {
   return { registries: opened, close }
 }
 
-async function openFar(): Promise<Place & { closeDoor(): void }> {
-  const registry = await startRegistry(3)
+/** One registry of this version, and its door. */
+export async function openFar(version: 2 | 3 = 3): Promise<Place & { closeDoor(): void }> {
+  const registry = await startRegistry(version)
   const port = registry.host.split(':').at(-1) ?? ''
   const door = spawn(process.execPath, [DISTANCE, port, String(ONE_WAY)], { stdio: ['pipe', 'pipe', 'inherit'] })
   const [line] = await once(door.stdout, 'data')

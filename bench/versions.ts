@@ -5,6 +5,7 @@ import { locate, type PartName } from '../scripts/part/index.ts'
 const ASKED: readonly { readonly name: string; readonly part: PartName; readonly ask: string }[] = [
   { name: 'oras', part: 'oras', ask: 'version' },
   { name: 'Buildx', part: 'imagetools', ask: 'version' },
+  { name: 'regsync', part: 'regsync', ask: 'version' },
   { name: 'regctl', part: 'regctl', ask: 'version' },
   { name: 'crane', part: 'crane', ask: 'version' },
   { name: 'skopeo', part: 'skopeo', ask: '--version' },
