@@ -50,7 +50,9 @@ export type World = { readonly edges: Edges; close(): Promise<void> }
 /** How long requests may go on after a cancel, so that tags that are being moved are moved to the end. */
 const LAST_REQUESTS_MS = 5000
 /** Look-ups run wider than transfers; this bounds the sockets of both together. */
-const LOOK_UP_SOCKETS = 16
+const LOOK_UP_SOCKETS = 32
+/** As many small blobs as there are places for them beside each transfer. */
+const SOCKETS_PER_TRANSFER = 4
 
 export async function openWorld(materials: Materials): Promise<World> {
   const { reporter, clock, exec, scratch, signal, parallel } = materials
@@ -64,7 +66,8 @@ export async function openWorld(materials: Materials): Promise<World> {
     signal: after(signal, LAST_REQUESTS_MS),
     proxy,
     settings: (host) => hostSettings(settings, host),
-    connections: Math.max(parallel, ...settings.map((entry) => entry.parallel ?? 0)) + LOOK_UP_SOCKETS,
+    connections:
+      Math.max(parallel, ...settings.map((entry) => entry.parallel ?? 0)) * SOCKETS_PER_TRANSFER + LOOK_UP_SOCKETS,
   })
   const remote = openRegistries({
     logins,

@@ -403,7 +403,7 @@ describe('row 27: a registry that resets what is too much at once', () => {
       { faults: [{ step: 'upload-put', effect: { kind: 'delay', ms: 30 } }] },
       { parallel: 4 },
     )
-    const blobs = Array.from({ length: 8 }, (_, index) => layer(`layer ${index}`))
+    const blobs = Array.from({ length: 8 }, (_, index) => layer(`layer ${index}`.padEnd(600_000, '.')))
     await Promise.all(blobs.map((blob) => remote.push(blob, blob.open)))
     expect(mostAtOnce(registry.requests.filter(({ step }) => step === 'upload-put'))).toBe(4)
   })

@@ -31,7 +31,13 @@ export type Connection = {
  * Transfers are few and large, look-ups many and small. An upload is begun a little before its transfer, so that no
  * transfer waits for the answer to its beginning.
  */
-export type Limits = { readonly transfers: Limit; readonly uploads: Limit; readonly lookUps: Limit }
+export type Limits = {
+  readonly transfers: Limit
+  readonly uploads: Limit
+  /** of blobs that are so small that a round trip is all that they cost */
+  readonly small: Limit
+  readonly lookUps: Limit
+}
 
 /** What a registry was found to want or to know. */
 export type Habits = {
@@ -76,7 +82,9 @@ export function newMeter(): Meter {
   return { requests: {}, retries: 0 }
 }
 
-const LOOK_UPS_AT_A_TIME = 16
+const LOOK_UPS_AT_A_TIME = 32
+/** Small blobs on their way, for each transfer at a time: 16 of them are less in memory than one chunk of four large ones. */
+const SMALL_PER_TRANSFER = 4
 /** Uploads that have begun or are under way, for each transfer at a time. */
 const UPLOADS_PER_TRANSFER = 3
 
@@ -100,9 +108,11 @@ export async function openConnection(
   const limits = {
     transfers: limitTo(policy.parallel),
     uploads: limitTo(policy.parallel * UPLOADS_PER_TRANSFER),
+    // Who says one means one.
+    small: limitTo(policy.parallel === 1 ? 1 : policy.parallel * SMALL_PER_TRANSFER),
     lookUps: limitTo(LOOK_UPS_AT_A_TIME),
   }
-  const narrowed = narrowing([limits.transfers, limits.lookUps, limits.uploads], ([transfers, lookUps]) =>
+  const narrowed = narrowing([limits.transfers, limits.lookUps, limits.uploads, limits.small], ([transfers, lookUps]) =>
     policy.debug(
       `${registry} resets connections: from now on ${transfers} transfers and ${lookUps} look-ups at a time`,
     ),

@@ -1,5 +1,6 @@
 import type { Arrival } from '../content/store.ts'
 import type { LadingError } from '../error.ts'
+import type { Limit } from '../net/limit.ts'
 import { LONGEST_WAITING_MS, waitFor } from '../net/retry.ts'
 import { hasBlob } from './known-blobs.ts'
 import { whyNotBegun } from './missing.ts'
@@ -17,10 +18,10 @@ export type Begun = 'present' | 'mounted' | URL | undefined
  * many they all fail.
  */
 export async function uploadBlob(site: Site, blob: Blob, begin: () => Promise<Begun> = nothing): Promise<Arrival> {
-  const { limits, policy } = site.connection
+  const { policy } = site.connection
   let left = LONGEST_WAITING_MS
   for (let attempt = 0; ; attempt += 1) {
-    const ended = await limits.uploads(() => tryUpload(site, blob, attempt === 0 ? begin : nothing))
+    const ended = await placeFor(site, blob)(() => tryUpload(site, blob, attempt === 0 ? begin : nothing))
     if (typeof ended === 'string') return ended
     try {
       const waitMs = waitFor(ended.askedMs, attempt, policy)
@@ -49,16 +50,33 @@ async function tryUpload(site: Site, blob: Blob, begin: () => Promise<Begun>): P
   if (typeof begun === 'string') return begun
   const session = begun ?? (await beginUpload(site, blob))
   if (!(session instanceof URL)) return session
-  const { habits, limits } = site.connection
-  if (habits.bodyIn === 'PATCH') return limits.transfers(() => sendInPatch(site, session, blob))
-  const sent = await limits.transfers(() => sendBlob(site, session, blob))
+  const { habits } = site.connection
+  const inTurn = turnOf(site, blob)
+  if (habits.bodyIn === 'PATCH') return inTurn(() => sendInPatch(site, session, blob))
+  const sent = await inTurn(() => sendBlob(site, session, blob))
   if (sent !== 'unwanted') return sent
   await cancelSession(site, session)
   const other = await beginUpload(site, blob)
   if (!(other instanceof URL)) return other
-  const patched = await limits.transfers(() => sendInPatch(site, other, blob))
+  const patched = await inTurn(() => sendInPatch(site, other, blob))
   if (patched === 'uploaded') habits.bodyIn = 'PATCH'
   return patched
+}
+
+/** Configurations, manifests' companions and thin layers: with these a line is not full, and waiting is all that they do. */
+const SMALL_BYTES = 512 * 1024
+
+function isSmall({ descriptor }: Blob): boolean {
+  return descriptor.size <= SMALL_BYTES
+}
+
+function placeFor({ connection: { limits } }: Site, blob: Blob): Limit {
+  return isSmall(blob) ? limits.small : limits.uploads
+}
+
+/** A small blob has had its turn when its upload began. */
+function turnOf(site: Site, blob: Blob): <T>(work: () => Promise<T>) => Promise<T> {
+  return isSmall(blob) ? (work) => work() : site.connection.limits.transfers
 }
 
 async function arrivedAfterAll(site: Site, { descriptor }: Blob, { session, late }: Unsent): Promise<boolean> {
