@@ -375,7 +375,7 @@ describe('what goes wrong', () => {
     expect(report.failure?.code).toBe('PARTLY_COPIED')
   })
 
-  test('when a type is not to be copied is an error', async () => {
+  test('that is of a type which a file leaves out stays away, and the summary says so', async () => {
     const { from, to } = await sides(['1.0'])
     const file = `version: 1
 sync:
@@ -385,10 +385,20 @@ sync:
     mediaTypes: [application/vnd.oci.image.index.v1+json]
 `
     const { report } = await mirrored({ inputs: { config: 'mirror.yml' }, files: { 'mirror.yml': file } })
-    expect(report.failure).toMatchObject({ code: 'CONTENT_INVALID' })
-    expect(report.failure?.message).toContain('application/vnd.oci.image.manifest.v1+json')
-    expect(report.images).toMatchObject([{ outcome: 'failed', origin: 'mirror.yml, line 3' }])
+    expect(report.failure).toBeUndefined()
+    expect(report.images).toMatchObject([{ outcome: 'kept', origin: 'mirror.yml, line 3' }])
+    expect(report.images[0]?.reason).toContain('application/vnd.oci.image.manifest.v1+json')
     expect(to.writes()).toEqual([])
+  })
+
+  test('when nobody knows the type is an error', async () => {
+    const { from, to, line } = await sides(['1.0', '1.1'])
+    const set = { 'content-type': 'application/vnd.strange+json' }
+    from.fail({ step: ['manifest-head', 'manifest-get'], reference: '1.1', effect: { kind: 'headers', set } })
+    const { report } = await mirrored({ inputs: { images: line() } })
+    expect(outcomes(report.images)).toEqual({ '1.0': 'copied', '1.1': 'failed' })
+    expect(report.failure?.message).toContain('application/vnd.strange+json')
+    expect(Object.keys(tagsOf(to, 'my/app'))).toEqual(['1.0'])
   })
 
   test('when the source breaks off in the middle of a blob is mended', async () => {

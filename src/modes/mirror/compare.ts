@@ -1,8 +1,6 @@
 import { asLadingError, LadingError } from '../../error.ts'
 import type { Digest } from '../../image/digest.ts'
-import { isManifest } from '../../image/media-type.ts'
 import { DOCKER_HUB, formatReference } from '../../image/reference.ts'
-import { plainLine } from '../../plain-text.ts'
 import {
   decideTarget,
   type Fate,
@@ -117,10 +115,6 @@ async function lookAt(run: MirrorRun, task: MirrorTask): Promise<SeenTask> {
   }
   run.ledger.saw(task, shown.digest)
   const sights = targets.map((target, at) => ({ target, before: befores[at] }))
-  if (!isManifest(shown.mediaType)) {
-    const why = `the source is of the type ${plainLine(shown.mediaType, 200)}, which nobody here can copy`
-    throw new LadingError('CONTENT_INVALID', `looking at the source ${formatReference(source)}: ${why}`)
-  }
   const wanted = wantedDigest(task, shown.digest, run.ledger.lock())
   return { ...task, shown, ...(wanted === undefined ? {} : { wanted }), sights }
 }
