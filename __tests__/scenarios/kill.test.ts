@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { parseLock } from '../../src/plan/lock.ts'
+import { putIndex, putReferrer } from '../modes/given-mirror.ts'
 import type { Effect } from '../support/registry/effect.ts'
 import type { Step } from '../support/registry/route.ts'
 import { type InProcessRegistry, type RegistryOptions, startRegistry } from '../support/registry/server.ts'
@@ -137,6 +140,77 @@ async function killAndFinish({ which, nth, effect, options }: Moment): Promise<v
 
 /** Index, two manifests, two configs, three layers. */
 const PIECES = 8
+
+test('killed at any request of a mirror, no tag stands before its time, and the next run reads and sends what is missing', {
+  timeout: 300_000,
+}, async () => {
+  const counts = await requestsOfACleanMirror()
+  const moments = counts.flatMap((count, which) => Array.from({ length: count }, (_, at) => ({ which, nth: at + 1 })))
+  expect(moments.length).toBeGreaterThan(30)
+  const walk = moments.values()
+  await Promise.all(
+    Array.from({ length: AT_A_TIME }, async () => {
+      for (const { which, nth } of walk) await killMirror(which, nth)
+    }),
+  )
+})
+
+const SOURCE = 'up/app'
+/** Two images of two platforms: one index each, and a signature of the first one. */
+const MIRRORED_TAGS = ['1.0', '1.1']
+
+async function openMirrorStage() {
+  const [runner, ...registries] = await Promise.all([makeRunner(), startRegistry(), startRegistry()])
+  const [from, to] = registries
+  if (from === undefined || to === undefined) throw new Error('there are two')
+  const digests = Object.fromEntries(MIRRORED_TAGS.map((tag) => [tag, putIndex(from, SOURCE, { tag })]))
+  const [first] = Object.values(digests)
+  if (first !== undefined) putReferrer(from, SOURCE, first, 'signed')
+  const images = `${from.host}/${SOURCE} => ${to.host}/${PATH} ; tags=*`
+  return {
+    runner,
+    from,
+    to,
+    digests,
+    step: { action: 'mirror', inputs: { images, 'lock-file': 'lock.json' } } as const,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([runner[Symbol.asyncDispose](), from.stop(), to.stop()])
+    },
+  }
+}
+
+async function requestsOfACleanMirror(): Promise<readonly number[]> {
+  await using stage = await openMirrorStage()
+  expectGreen(await stage.runner.step(stage.step), [LOCK])
+  return [stage.from.requests.length, stage.to.requests.length]
+}
+
+const LOCK = 'workspace/lock.json'
+
+async function killMirror(which: number, nth: number): Promise<void> {
+  await using stage = await openMirrorStage()
+  const { runner, from, to, digests, step } = stage
+  const victim = which === 0 ? from : to
+  // What arrives and what has been dealt with take turns, so that one walk has both.
+  const effect: Effect = nth % 2 === 0 ? { kind: 'delay', ms: LONG } : { kind: 'slow-answer', ms: LONG }
+  victim.fail({ step: [...ALL, 'referrers'], beforeAuth: true, when: { nth }, effect })
+  const killed = await runner.step({ ...step, killWhen: () => victim.requests.length >= nth })
+  expect(killed.main.signals, `request ${nth} of ${which}`).toEqual(['SIGKILL'])
+  const held = contentOf(to)
+  for (const [tag, digest] of Object.entries(tagsOf(to, PATH))) expect([tag, digest]).toEqual([tag, digests[tag]])
+
+  for (const registry of [from, to]) {
+    registry.heal()
+    registry.reset()
+  }
+  expectGreen(await runner.step(step), [LOCK])
+  expect(tagsOf(to, PATH)).toEqual(digests)
+  const sent = to.requests.flatMap(({ step: kind, digest = '' }) => (kind === 'upload-put' ? [digest] : []))
+  expect(sent.filter((digest) => held.has(digest))).toEqual([])
+  const read = from.requests.flatMap(({ step: kind, digest = '' }) => (kind === 'blob-get' ? [digest] : []))
+  expect(read.filter((digest) => held.has(digest))).toEqual([])
+  expect(typeof parseLock(await readFile(join(runner.workspace, 'lock.json'), 'utf8'))).toBe('object')
+}
 
 function contentOf(registry: InProcessRegistry): ReadonlySet<string> {
   const { blobs = new Map(), manifests = new Map() } = registry.repositories.get(PATH) ?? {}

@@ -49,16 +49,19 @@ export function unscanned(...images: readonly string[]): Record<string, string> 
   return { images: images.join('\n'), layout: 'layout', scan: 'off' }
 }
 
-/** A step that went well: no error annotation, and nothing is left behind but the files of its outputs. */
-export function expectGreen(end: StepEnd): void {
+/**
+ * A step that went well: no error annotation, and nothing is left behind but the files of its outputs, and those that were
+ * asked for by name.
+ */
+export function expectGreen(end: StepEnd, kept: readonly string[] = []): void {
   expect(errorsOf(end)).toEqual([])
   expect(end.main.exitCode).toBe(0)
   expect(end.main.outputs['failure-reason']).toBe('')
-  expectTidy(end)
+  expectTidy(end, kept)
 }
 
 /** A step that failed as it should: red, with one annotation that holds message and hint, and nothing left behind. */
-export function expectRed(end: StepEnd, code: string): string {
+export function expectRed(end: StepEnd, code: string, kept: readonly string[] = []): string {
   const { main } = end
   expect([main.outputs['failure-reason'], main.report?.failure?.code]).toEqual([code, code])
   expect(main.exitCode).toBe(1)
@@ -66,21 +69,27 @@ export function expectRed(end: StepEnd, code: string): string {
   expect(errors).toHaveLength(1)
   expect(errors[0]).toContain(`(${code})`)
   expect(errors[0]).toContain(`Hint: ${main.report?.failure?.hint}`)
-  expect(main.outputs['published']).toBe('false')
-  expectTidy(end)
+  if ('published' in main.outputs) expect(main.outputs['published']).toBe('false')
+  expectTidy(end, kept)
   return errors[0] ?? ''
 }
 
-const SCHEMA: Readonly<Record<string, unknown>> = JSON.parse(
-  readFileSync(new URL('../../docs/report.schema.json', import.meta.url), 'utf8'),
-)
+function schemaIn(name: string): Readonly<Record<string, unknown>> {
+  return JSON.parse(readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8'))
+}
 
-function expectTidy({ main, post, leftovers }: StepEnd): void {
-  expect(violations(main.report, SCHEMA)).toEqual([])
+const SCHEMA = schemaIn('report.schema.json')
+const MIRROR_SCHEMA = schemaIn('mirror-report.schema.json')
+
+function expectTidy({ main, post, leftovers }: StepEnd, kept: readonly string[]): void {
+  expect(violations(main.report, 'copied' in main.outputs ? MIRROR_SCHEMA : SCHEMA)).toEqual([])
   expect(JSON.parse(main.outputs['json'] ?? '')).toEqual(main.report)
   expect({ exitCode: post.exitCode, annotations: post.log.annotations }).toEqual({ exitCode: 0, annotations: [] })
   expect(
-    leftovers.filter((path) => !/^temp\/lading-(?:(?:report|bake)(?:-\d+)?\.json|scan(?:-\d+)?\.sarif)$/.test(path)),
+    leftovers.filter(
+      (path) =>
+        !kept.includes(path) && !/^temp\/lading-(?:(?:report|bake)(?:-\d+)?\.json|scan(?:-\d+)?\.sarif)$/.test(path),
+    ),
   ).toEqual([])
   expect(main.signals.length).toBeLessThan(2)
 }

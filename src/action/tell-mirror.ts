@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { asLadingError, isDiskFull, LadingError } from '../error.ts'
 import { formatLock, type Lock } from '../plan/lock.ts'
 import { mirrorOutputsOf } from '../report/mirror-outputs.ts'
@@ -50,9 +51,12 @@ export async function tellMirror(
   return 1
 }
 
+/** Whole or not at all: half a lock file would stop the next run. */
 async function writeLock(path: string, lock: Lock): Promise<void> {
   try {
-    await writeFile(path, formatLock(lock))
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(`${path}.part`, formatLock(lock))
+    await rename(`${path}.part`, path)
   } catch (cause) {
     const code = isDiskFull(cause) ? 'DISK_FULL' : 'INPUT_INVALID'
     throw new LadingError(code, `writing the lock file ${path} failed`, {
