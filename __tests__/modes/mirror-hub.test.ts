@@ -64,6 +64,24 @@ describe('pulls of Docker Hub', () => {
     expect(hub.requests.some(({ status }) => status === 429)).toBe(false)
   })
 
+  test('are not promised twice: what is begun is finished, and nothing is refused in the middle', async () => {
+    const { hub, named, line } = await sides({ remaining: 12 })
+    for (const tag of ['1', '2', '3', '4', '5']) putIndex(hub, 'library/node', { tag })
+    const { report } = await mirrored({ inputs: { images: line() }, named })
+    expect(Object.values(outcomes(report.images)).toSorted()).toEqual(['copied', 'copied', 'held', 'held', 'held'])
+    expect(hub.requests.some(({ status }) => status === 429)).toBe(false)
+  })
+
+  test('that ran out are not asked for again by what was not begun yet', async () => {
+    const { hub, named, line } = await sides({ remaining: 0 })
+    const tags = Array.from({ length: 60 }, (_, at) => String(at))
+    for (const tag of tags) putImage(hub, 'library/node', { tag })
+    const { report } = await mirrored({ inputs: { images: line(), 'rate-limit': 'off' }, named })
+    expect(held(report.images)).toBe(60)
+    // As many as are copied at a time.
+    expect(steps(hub)['manifest-get']).toBeLessThanOrEqual(16)
+  })
+
   test('that run out in the middle hold the rest with a time; what is done is done, and the next run goes on', async () => {
     // The limit cannot be asked beforehand, as when nobody tells it on a HEAD.
     const { hub, to, named, line } = await sides({ remaining: 4 })

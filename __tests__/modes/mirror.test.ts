@@ -201,6 +201,16 @@ describe('the old image', () => {
     expect(outcomes(report.images)).toEqual({ '1.0': 'failed', '1.1': 'copied' })
   })
 
+  test('that somebody wrote while the content travelled is kept as well', async () => {
+    const { from, to, line, digests } = await sides(['1.0'])
+    from.fail({ step: 'blob-get', when: { nth: 1 }, effect: { kind: 'delay', ms: 150 } })
+    const running = mirrored({ inputs: { images: line(), backup: 'bkup-{{.Ref.Tag}}' } })
+    while (!from.requests.some(({ step }) => step === 'blob-get')) await new Promise((go) => setTimeout(go, 5))
+    const theirs = putImage(to, 'my/app', { tag: '1.0', layers: ['theirs'] })
+    await running
+    expect(tagsOf(to, 'my/app')).toEqual({ ...digests, 'bkup-1.0': theirs })
+  })
+
   test('of one target that cannot be kept is no reason to leave the other target', async () => {
     const { from, to, digests } = await sides(['1.0'])
     const other = await registry()

@@ -88,7 +88,9 @@ async function bring(run: MirrorRun, passage: Passage): Promise<void> {
   const { signal, sleep } = run.edges.clock
   const journey = { source, signal, sleep, now: () => performance.now(), onFailure: 'continue' as const }
   const movable = deliveries.map((delivery) => withoutUnkept(delivery, unkept))
-  const outcomes = await moveTags(admitted, movable, { ...journey, rule: ruleOf(run, task) })
+  // Where nothing has arrived there is nothing to name, and what failed is known.
+  const outcomes =
+    reached.length === 0 ? [] : await moveTags(admitted, movable, { ...journey, rule: ruleOf(run, task) })
   const milliseconds = Math.round(performance.now() - begun)
   const counted = new Set<string>()
   for (const sight of task.open) {
