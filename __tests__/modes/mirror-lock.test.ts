@@ -112,6 +112,16 @@ describe('prune', () => {
     return { ...stage, inputs, lock, theirs }
   }
 
+  test('leaves what is still at the source and only no longer chosen', async () => {
+    const { from, to, line } = await sides()
+    for (const tag of ['1', '2']) putImage(from, 'up/app', { tag })
+    const inputs = { images: line(), 'lock-file': 'lock', prune: 'true' }
+    const { lock } = await mirrored({ inputs })
+    const after = await mirrored({ inputs: { ...inputs, images: line().replace('tags=*', 'tags=1') }, lock })
+    expect(outcomes(after.report.images)).toEqual({ 1: 'unchanged' })
+    expect(Object.keys(tagsOf(to, 'my/app')).toSorted()).toEqual(['1', '2'])
+  })
+
   test('removes what left the source and was written here, and nothing else', async () => {
     const { to, inputs, lock, theirs } = await afterOneLeft()
     const two = tagsOf(to, 'my/app')['2']

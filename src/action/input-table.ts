@@ -241,7 +241,7 @@ const ROWS = {
   parallel: {
     tier: 'push',
     default: '4',
-    description: 'Transfers at a time for each registry',
+    description: 'Transfers at a time for each registry; what is small runs wider, unless it is 1',
   },
   'registry-config': {
     tier: 'push',

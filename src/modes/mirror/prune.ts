@@ -20,7 +20,7 @@ type Gone = {
  */
 export async function pruneAll(run: MirrorRun, tasks: readonly MirrorTask[]): Promise<void> {
   const gone: Gone[] = []
-  for (const one of goneTargets(run, tasks)) if (await isListed(run, one)) gone.push(one)
+  for (const one of goneTargets(run, tasks)) if (await hasLeft(run, one)) gone.push(one)
   if (gone.length === 0) return
   const isWhole =
     run.ledger.failed().length === 0 &&
@@ -76,13 +76,19 @@ function settle({ ledger }: MirrorRun, { source, target }: Gone, settled: Settle
   ledger.pruned(source, target, { ...settled, before })
 }
 
-/** Where a list has nothing at all, a right to see it is missing more often than every image. */
-async function isListed({ facts, edges }: MirrorRun, { source, target }: Gone): Promise<boolean> {
-  const place = formatRepository(parseReference(source))
+/**
+ * Whether the tag is gone at the source. One that is still there and only no longer chosen has not left; and where a list
+ * has nothing at all, a right to see it is missing more often than every image.
+ */
+async function hasLeft({ facts, edges }: MirrorRun, { source, target }: Gone): Promise<boolean> {
+  const reference = parseReference(source)
+  const place = formatRepository(reference)
   const list = await facts.tagLists.get(place)?.()
-  if (list !== undefined && list.tags.length > 0) return true
-  edges.reporter.notice(`prune: ${formatReference(target)} stays: ${place} lists no tags at all`)
-  return false
+  if (list === undefined || list.tags.length === 0) {
+    edges.reporter.notice(`prune: ${formatReference(target)} stays: ${place} lists no tags at all`)
+    return false
+  }
+  return 'tag' in reference && list.isWhole && !list.tags.includes(reference.tag)
 }
 
 /** Targets that an entry with `prune` has written, and that no task wants any more. */
