@@ -63,6 +63,38 @@ describe('a blob that a sibling repository has', () => {
   })
 })
 
+describe('a layer that another image of the repository has brought', () => {
+  test('is waited for, and neither sent nor looked for again', async () => {
+    const { registry, client } = await connected()
+    const [one, two] = [client.remote(`${registry.host}/acme/api`), client.remote(`${registry.host}/acme/api`)]
+    const blob = layer()
+    expect(await Promise.all([one.push(blob, blob.open), two.push(blob, blob.open)])).toEqual(['uploaded', 'present'])
+    expect(blob.opened).toBe(1)
+    expect(steps(registry)).toEqual(['upload-open 202', 'upload-put 201'])
+  })
+
+  test('is sent by itself when the other one did not get it there', async () => {
+    const { registry, client } = await connected({
+      faults: [{ step: 'upload-put', when: { nth: 1 }, effect: { kind: 'status', status: 403 } }],
+    })
+    const [one, two] = [client.remote(`${registry.host}/acme/api`), client.remote(`${registry.host}/acme/api`)]
+    const blob = layer()
+    const [first, second] = await Promise.allSettled([one.push(blob, blob.open), two.push(blob, blob.open)])
+    expect([first.status, second]).toEqual(['rejected', { status: 'fulfilled', value: 'uploaded' }])
+  })
+
+  test('is sent again when the registry has lost it', async () => {
+    const { registry, client } = await connected()
+    const [one, two] = [client.remote(`${registry.host}/acme/api`), client.remote(`${registry.host}/acme/api`)]
+    const blob = layer()
+    await one.push(blob, blob.open)
+    registry.repositories.get('acme/api')?.blobs.delete(blob.digest)
+    expect(await two.exists(blob, 'again')).toBe(false)
+    expect(await two.push(blob, blob.open)).toBe('uploaded')
+    expect(stored(registry, blob, 'acme/api')).toBe('a layer')
+  })
+})
+
 describe('a layer that another repository may have', () => {
   const tokens = (user: Partial<User> = {}) =>
     ({ kind: 'token', users: { user: { password: 'pass-word', ...user } } }) as const

@@ -19,7 +19,9 @@ export async function pushBlob(
 ): Promise<Arrival> {
   const blob = { descriptor, open }
   const sibling = site.connection.known.get(descriptor.digest)
-  if (sibling !== undefined && sibling.path !== site.path && (await sibling.there)) {
+  if (sibling !== undefined && (await sibling.there)) {
+    // Another image of this repository has it, or has just brought it.
+    if (sibling.path === site.path) return 'present'
     return uploadBlob(site, blob, async () => mounted(await mountFromSibling(site, descriptor, sibling.path)))
   }
   const uploading = bring(site, blob, elsewhere)

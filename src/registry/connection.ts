@@ -52,8 +52,9 @@ export type Habits = {
 }
 
 /**
- * Which blobs are in which repository of a registry, or on their way there. Two repositories of one registry share
- * their blobs by mounting, so the second waits for the first instead of sending the same bytes.
+ * Which blobs are in which repository of a registry, or on their way there. Two images of one repository need a blob once,
+ * and two repositories of one registry share it by mounting: the second waits for the first instead of sending the same
+ * bytes.
  */
 export type KnownBlobs = Map<Digest, KnownBlob>
 export type KnownBlob = { readonly path: string; readonly there: Promise<boolean> }

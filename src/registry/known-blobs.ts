@@ -29,6 +29,11 @@ function isShown(site: Site, descriptor: Descriptor): Promise<boolean> {
   })
 }
 
+/** Forgets that a blob is here: the registry has lost it. */
+export function forget({ connection, path }: Site, { digest }: Descriptor): void {
+  if (connection.known.get(digest)?.path === path) connection.known.delete(digest)
+}
+
 /** Notes where a blob is, or will be; the first word stands. */
 export function remember({ connection, path }: Site, descriptor: Descriptor, there: Promise<boolean>): void {
   if (!connection.known.has(descriptor.digest)) connection.known.set(descriptor.digest, { path, there })

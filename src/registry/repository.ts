@@ -8,7 +8,7 @@ import type { Response } from '../net/send.ts'
 import { pushBlob } from './blobs.ts'
 import { listRepositories } from './catalog.ts'
 import { type Connection, newMeter } from './connection.ts'
-import { hasBlob } from './known-blobs.ts'
+import { forget, hasBlob } from './known-blobs.ts'
 import { putManifest, resolveManifest } from './manifests.ts'
 import { parsePullLimit } from './pull-limit.ts'
 import { listReferrers } from './referrers.ts'
@@ -38,11 +38,17 @@ export function openRepository(repository: Repository, use: 'pull' | 'push', con
     name: site.name,
     resolve: (tagOrDigest) => resolveManifest(site, tagOrDigest),
     fetch: (descriptor) => fetchContent(site, descriptor),
-    exists: (descriptor, again) =>
-      again === 'again' ? isThere(site, descriptor) : isThereAsFarAsKnown(site, descriptor),
+    async exists(descriptor, again) {
+      if (again !== 'again') return isThereAsFarAsKnown(site, descriptor)
+      const isStillThere = await isThere(site, descriptor)
+      if (!isStillThere) forget(site, descriptor)
+      return isStillThere
+    },
     async push(descriptor, open, elsewhere) {
+      // What another image of this run has brought is nothing that an earlier run has left.
+      const isKnown = connection.known.get(descriptor.digest)?.path === site.path
       const arrival = await pushContent(site, descriptor, open, elsewhere)
-      if (arrival === 'present') site.learnt.hasLeftovers = true
+      if (arrival === 'present' && !isKnown) site.learnt.hasLeftovers = true
       site.learnt.brought.add(descriptor.digest)
       return arrival
     },
