@@ -111,7 +111,7 @@ function cellsOf(row: MirrorRow, best: MirrorRow | undefined): readonly string[]
 /** `420: 20 GET tags, 200 HEAD manifest, 200 GET manifest` */
 function requestsCell(asked: Asked): string {
   const parts = Object.entries(asked).toSorted(([one], [other]) => (one < other ? -1 : 1))
-  return `${sum(asked)}: ${parts.map(([what, count]) => `${count} ${what}`).join(', ')}`
+  return parts.length === 0 ? '0' : `${sum(asked)}: ${parts.map(([what, count]) => `${count} ${what}`).join(', ')}`
 }
 
 function promiseCell(verdicts: readonly Verdict[]): string {
