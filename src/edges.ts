@@ -15,9 +15,10 @@ export type Edges = {
   readonly project: Project
   /**
    * The environment for `docker` and its plugins: a private configuration that is logged in, the user's plugins,
-   * contexts and builders. Made at the first call; throws `LOGIN_FAILED`.
+   * contexts and builders. `pulled` are registries that will be pulled from, as far as they are known. Made at the first
+   * call; throws `LOGIN_FAILED`.
    */
-  docker(): Promise<Variables>
+  docker(pulled: readonly string[]): Promise<Variables>
 }
 
 export type Variables = Readonly<Record<string, string>>
@@ -217,9 +218,10 @@ export type Remote = Source & Target & Referring & Questions & Removal
 export type Questions = {
   /**
    * Whether this login may push here, as its token tells; with `session` an upload is opened and cancelled where no token
-   * tells. Throws `REGISTRY_UNREACHABLE`, `TLS_FAILED`, `LOGIN_FAILED` and their like.
+   * tells. With `create` a missing repository is created where the user wants that. Throws `REGISTRY_UNREACHABLE`,
+   * `TLS_FAILED`, `LOGIN_FAILED`, `REPOSITORY_MISSING` and their like.
    */
-  pushRight(question: { readonly session: boolean }): Promise<PushRight>
+  pushRight(question: PushQuestion): Promise<PushRight>
   /** The pull limit that a HEAD of a manifest tells, or `undefined` when the registry sets none for us. */
   pullLimit(): Promise<PullLimit | undefined>
   /**
@@ -232,6 +234,8 @@ export type Questions = {
   /** Requests so far. */
   traffic(): Traffic
 }
+
+export type PushQuestion = { readonly session: boolean; readonly create?: boolean }
 
 export type PushRight =
   | { readonly granted: true; readonly shownBy: 'token' | 'session' | 'nothing' }

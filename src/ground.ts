@@ -14,7 +14,7 @@ import { RELEASE } from './release.ts'
 import { type Materials, openWorld } from './world.ts'
 
 /** What a step wants of the world. */
-export type Wanted = Pick<Materials, 'logins' | 'settings' | 'parallel' | 'retries' | 'machineLogins'> & {
+export type Wanted = Pick<Materials, 'logins' | 'aws' | 'settings' | 'parallel' | 'retries' | 'machineLogins'> & {
   readonly environment: Environment
   readonly token: string
 }

@@ -1,13 +1,15 @@
 import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { Credential, Login, RegistrySettings } from './access.ts'
+import type { AwsAccess, Credential, Login, RegistrySettings } from './access.ts'
+import type { AwsPolicy } from './aws/keys.ts'
 import { makeDockerConfig, type Seed } from './build/docker-config.ts'
 import { dockerEnvironment } from './build/docker-environment.ts'
 import { openCache } from './cache/cache.ts'
 import { openLayout } from './content/oci-layout.ts'
 import { isTar, unpackLayout } from './content/oci-tar.ts'
 import type { Layout } from './content/store.ts'
+import { type EcrAccess, openEcrAccess } from './ecr-access.ts'
 import type { Clock, Edges, Exec, Reporter, Scratch, Variables } from './edges.ts'
 import { DOCKER_HUB } from './image/reference.ts'
 import { certificateFolders, readCertificateFolders } from './net/certificate-folders.ts'
@@ -33,6 +35,7 @@ export type Materials = {
   readonly project: Project
   readonly mask: (secret: string) => void
   readonly logins: readonly (Login & { readonly useGiven: boolean })[]
+  readonly aws: AwsAccess
   readonly settings: readonly RegistrySettings[]
   readonly retries: number
   readonly parallel: number
@@ -49,6 +52,8 @@ export type World = { readonly edges: Edges; close(): Promise<void> }
 
 /** How long requests may go on after a cancel, so that tags that are being moved are moved to the end. */
 const LAST_REQUESTS_MS = 5000
+/** Who lies beside us answers at once; where nobody does, that must cost no time. In milliseconds. */
+const NEARBY_LIMITS = { connectMs: 1000, headMs: 2000, stallMs: 2000 }
 /** Look-ups run wider than transfers; this bounds the sockets of both together. */
 const LOOK_UP_SOCKETS = 32
 /** As many small blobs as there are places for them beside each transfer. */
@@ -61,17 +66,24 @@ export async function openWorld(materials: Materials): Promise<World> {
   for (const secret of waySecrets(proxy, settings)) materials.mask(secret)
   const docker = userLogins(materials)
   const logins = await Promise.all(materials.logins.map((login) => settled(login, docker)))
-  const wire = openWire({
+  const common = {
     userAgent: `lading/${materials.release}`,
     signal: after(signal, LAST_REQUESTS_MS),
+    settings: (host: string) => hostSettings(settings, host),
+  }
+  const nearby = openWire({ ...common, proxy: { except: '' }, connections: 1, limits: NEARBY_LIMITS })
+  const wire = openWire({
+    ...common,
     proxy,
-    settings: (host) => hostSettings(settings, host),
     connections:
       Math.max(parallel, ...settings.map((entry) => entry.parallel ?? 0)) * SOCKETS_PER_TRANSFER + LOOK_UP_SOCKETS,
   })
+  const ecr = ecrOf(materials, { wire: wire.send, nearby: nearby.send })
   const remote = openRegistries({
-    logins,
+    logins: [...logins, ...ecr.named],
     docker,
+    unnamed: ecr.unnamed,
+    creator: ecr.creator,
     settings,
     policy: {
       wire: wire.send,
@@ -100,12 +112,12 @@ export async function openWorld(materials: Materials): Promise<World> {
       cache: cacheOf(materials, wire.send),
     },
     project: projectOf(materials, wire.send),
-    docker() {
-      environment ??= loggedIn(materials, logins, docker)
+    docker(pulled) {
+      environment ??= loggedIn(materials, { logins, docker, ecr, pulled })
       return environment
     },
   }
-  return { edges, close: wire.close }
+  return { edges, close: async () => void (await Promise.all([wire.close(), nearby.close()])) }
 }
 
 /**
@@ -122,6 +134,14 @@ function projectOf({ project, exec, signal, clock, reporter }: Materials, wire: 
   const { now, sleep } = clock
   const options = { ...project, exec, wire, signal, now, sleep, random: Math.random, debug: reporter.debug }
   return { history: openHistory(options), codeScanning: openCodeScanning(options) }
+}
+
+/** Whom AWS knows us as; the variables hold its keys, and stay with those who sign. */
+function ecrOf(materials: Materials, ways: Pick<AwsPolicy, 'wire' | 'nearby'>): EcrAccess {
+  const { aws, variables, retries, clock, reporter, mask, signal } = materials
+  const { now, sleep } = clock
+  const policy = { ...ways, variables, retries, now, sleep, random: Math.random, debug: reporter.debug, mask, signal }
+  return openEcrAccess(aws, policy, reporter.notice)
 }
 
 function downloadsOf({ retries, clock, reporter }: Materials, wire: Send): Edges['stores']['download'] {
@@ -142,10 +162,50 @@ function userLogins({ variables, exec, mask, scratch, machineLogins = true }: Ma
   return dockerLogins({ directory, authConfig, exec, env, mask })
 }
 
+type Known = {
+  readonly logins: readonly Login[]
+  readonly docker: DockerLogins
+  readonly ecr: EcrAccess
+  readonly pulled: readonly string[]
+}
+
+/**
+ * Logins that are made for the build: of the named ones the most general for each registry, as for other logins; then those
+ * of registries that are pulled from and that nobody else logs in to. What the build may not need is no reason to fail.
+ */
+async function madeLogins(
+  { reporter, aws }: Materials,
+  { named, unnamed }: EcrAccess,
+  others: readonly string[],
+  pulled: readonly string[],
+): Promise<readonly { readonly server: string; readonly credential: Credential }[]> {
+  const own = named
+    .filter(({ use }) => use !== 'push')
+    .toSorted((one, other) => other.prefix.length - one.prefix.length)
+  const asked = new Map(own.map(({ registry, mint }) => [registry, mint.get]))
+  for (const registry of pulled.filter((registry) => !asked.has(registry))) {
+    const mint = unnamed(registry, 'pull')?.mint
+    if (mint === undefined || (others.includes(registry) && aws.tokens !== 'always')) continue
+    asked.set(registry, () =>
+      mint.get().catch((error: unknown) => {
+        reporter.warn(
+          `the build has no login to ${registry}: ${error instanceof Error ? error.message : String(error)}`,
+        )
+        return undefined
+      }),
+    )
+  }
+  const made = await Promise.all([...asked].map(async ([server, get]) => ({ server, credential: await get() })))
+  return made.flatMap(({ server, credential }) => (credential === undefined ? [] : [{ server, credential }]))
+}
+
 /** The private configuration for programs, made when the first of them is about to run. */
-async function loggedIn(materials: Materials, logins: readonly Login[], docker: DockerLogins): Promise<Variables> {
+async function loggedIn(materials: Materials, { logins, docker, ecr, pulled }: Known): Promise<Variables> {
   const { scratch, exec, clock, variables } = materials
-  const seed = (await docker.all()).flatMap(({ server, credential }) => seedOf(server, credential))
+  const known = await docker.all()
+  const servers = new Set(known.map(({ server }) => server))
+  const made = await madeLogins(materials, ecr, [...logins.map(({ registry }) => registry), ...servers], pulled)
+  const seed = [...known, ...made].flatMap(({ server, credential }) => seedOf(server, credential))
   const user = { configDirectory: dockerFolder(variables), variables }
   return makeDockerConfig({ directory: scratch.directory, user, seed, logins, exec, clock })
 }

@@ -31,7 +31,8 @@ test('everything but from and images may be absent', async () => {
   })
   expect(request.gate).not.toHaveProperty('baseline')
   expect(secrets).toEqual({ logins: [], token: '', buildSecrets: [] })
-  expect(rest).toEqual({ settings: [], parallel: 4, retries: 5, tagContext: 'workflow', notices: [] })
+  const aws = { tokens: 'auto', logins: [], createRepository: false }
+  expect(rest).toEqual({ aws, settings: [], parallel: 4, retries: 5, tagContext: 'workflow', notices: [] })
   expect(JSON.parse(JSON.stringify(request))).toEqual(request)
 })
 

@@ -80,7 +80,19 @@ const ROWS = {
   'registry-auth': {
     tier: 'first',
     secret: true,
-    description: 'Logins to several registries: a YAML list of registry, username, password and use (pull, push, both)',
+    description:
+      'Logins to several registries: a YAML list of registry, username, password (or role-to-assume) and use (pull, push, both)',
+  },
+  ecr: {
+    tier: 'login',
+    default: 'auto',
+    description:
+      'Logins to Amazon ECR from AWS keys, role-to-assume or the container: auto, true (before the logins of docker), false',
+  },
+  'create-repository': {
+    tier: 'login',
+    default: 'false',
+    description: 'Create a repository of Amazon ECR that is missing, before the first upload',
   },
   context: {
     tier: 'first',
@@ -334,6 +346,8 @@ const MIRROR_ROWS = {
     description: 'A file in the format of regsync with what to copy, beside or instead of images',
   },
   'registry-auth': ROWS['registry-auth'],
+  ecr: ROWS.ecr,
+  'create-repository': ROWS['create-repository'],
   platforms: {
     tier: 'mirror',
     description: 'Copy these platforms only; a new index is made of them, with a digest of its own',
@@ -426,6 +440,8 @@ const PROMOTE_ROWS = {
   username: ROWS.username,
   password: ROWS.password,
   'registry-auth': ROWS['registry-auth'],
+  ecr: ROWS.ecr,
+  'create-repository': ROWS['create-repository'],
   scan: { ...ROWS.scan, description: 'gate: findings stop the promotion; report: findings are reported; off: no scan' },
   ...SCAN_ROWS,
   ...WAY_ROWS,

@@ -1,4 +1,5 @@
-import type { Login } from '../access.ts'
+import type { AwsAccess, AwsLogin, Login } from '../access.ts'
+import { parseEcr } from '../image/ecr-name.ts'
 import { DOCKER_HUB, type Repository } from '../image/reference.ts'
 import type { Environment } from '../plan/environment.ts'
 import type { Form } from './form.ts'
@@ -20,21 +21,31 @@ const USES = ['both', 'pull', 'push'] as const
 export async function readLogins(
   form: Form,
   environment: Environment,
-  { images, sources }: Places,
-): Promise<readonly NamedLogin[]> {
-  const single = readSingle(form, environment, images)
-  const entries = await readYamlList(form, 'registry-auth', ['registry', 'username', 'password', 'use'])
-  const listed = entries.flatMap((entry) => readListed(form, environment, entry))
+  { images, sources, tokens }: Places & Pick<AwsAccess, 'tokens'>,
+): Promise<Logins> {
+  const about = { form, environment, tokens }
+  const single = readSingle(about, images)
+  const entries = await readYamlList(form, 'registry-auth', [...KEYS])
+  const listed = entries.flatMap((entry) => readListed(about, entry))
   const named = [...single, ...listed]
   refuseTwins(form, named)
-  const logins = named.map(({ login }) => login)
-  return [...logins, ...ownLogins(form, environment, { images: [...images, ...sources], logins })]
+  const logins = named.flatMap(({ login }) => ('identity' in login ? [] : [login]))
+  const aws = named.flatMap(({ login }) => ('identity' in login ? [login] : []))
+  const own = ownLogins(form, environment, { images: [...images, ...sources], logins })
+  return { logins: [...logins, ...own], aws }
 }
 
-type Place = { readonly input: InputName; readonly line?: number }
-type Found = { readonly login: NamedLogin; readonly place: Place }
+const KEYS = ['registry', 'username', 'password', 'use', 'role-to-assume'] as const
 
-function readSingle(form: Form, environment: Environment, images: readonly Repository[]): readonly Found[] {
+/** Logins with a secret of their own, and those that are made from an identity at AWS. */
+export type Logins = { readonly logins: readonly NamedLogin[]; readonly aws: readonly AwsLogin[] }
+
+type About = { readonly form: Form; readonly environment: Environment } & Pick<AwsAccess, 'tokens'>
+type Place = { readonly input: InputName; readonly line?: number }
+type Found = { readonly login: NamedLogin | AwsLogin; readonly place: Place }
+
+function readSingle(about: About, images: readonly Repository[]): readonly Found[] {
+  const { form } = about
   const username = form.text('username').trim()
   const password = form.text('password').trim()
   const named = form.text('registry').trim()
@@ -42,7 +53,7 @@ function readSingle(form: Form, environment: Environment, images: readonly Repos
   const place = { input: 'registry' } as const
   const name = named === '' ? registryOfImages(form, images) : namedRegistry(form, place, named)
   if (name === undefined) return []
-  return complete({ form, environment, place: { input: 'username' } }, name, { username, password, use: undefined })
+  return complete({ ...about, place: { input: 'username' } }, name, { username, password, use: undefined })
 }
 
 function registryOfImages(form: Form, images: readonly Repository[]): RegistryName | undefined {
@@ -63,7 +74,8 @@ function namedRegistry(form: Form, place: Place, text: string): RegistryName | u
   return name
 }
 
-function readListed(form: Form, environment: Environment, { values, line }: YamlEntry): readonly Found[] {
+function readListed(about: About, { values, line }: YamlEntry): readonly Found[] {
+  const { form } = about
   const place = { input: 'registry-auth', line } as const
   const written = values['registry']?.text ?? ''
   // As in login-action, an entry without a registry is for Docker Hub.
@@ -79,28 +91,59 @@ function readListed(form: Form, environment: Environment, { values, line }: Yaml
     })
   }
   if (name === undefined) return []
-  return complete({ form, environment, place }, name, {
+  const role = values['role-to-assume']?.text.trim() ?? ''
+  if (role !== '') return readRole({ ...about, place }, name, { role, use: use?.text, values })
+  return complete({ ...about, place }, name, {
     username: values['username']?.text.trim() ?? '',
     password: values['password']?.text.trim() ?? '',
     use: isUse(use?.text) ? use?.text : undefined,
   })
 }
 
+type Role = { readonly role: string; readonly use: string | undefined; readonly values: YamlEntry['values'] }
+
+// docs.aws.amazon.com, "IAM identifiers"; the partitions are those of China, GovCloud, Europe and others.
+const ROLE = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/
+
+/** A role at AWS that the identity of the job may take on. */
+function readRole(about: Completing, name: RegistryName, { role, use, values }: Role): readonly Found[] {
+  const { form, environment, place, tokens } = about
+  const why = roleFault(name, role, tokens)
+  const secrets = (['username', 'password'] as const).filter((key) => (values[key]?.text.trim() ?? '') !== '')
+  if (why !== undefined) form.mistakes.push({ ...place, text: why })
+  if (secrets.length > 0)
+    form.mistakes.push({ ...place, text: `role-to-assume stands for ${secrets.join(' and ')}: leave one of them out` })
+  if (why !== undefined || secrets.length > 0) return []
+  if (secretsWithheld(environment)) {
+    form.notices.push(`${name.registry} is used without a login: this event gets no identity`)
+    return []
+  }
+  return [{ login: { ...name, use: isUse(use) ? use : 'both', identity: { kind: 'role', role } }, place }]
+}
+
+function roleFault({ registry }: RegistryName, role: string, tokens: AwsAccess['tokens']): string | undefined {
+  if (parseEcr(registry) === undefined) return `role-to-assume is for registries of Amazon ECR, and ${registry} is none`
+  if (tokens === 'never') return 'role-to-assume asks AWS for a token, and `ecr: false` does not let it'
+  return ROLE.test(role) ? undefined : `${quoted(role)} is no role such as arn:aws:iam::123456789012:role/publish`
+}
+
 function isUse(text: string | undefined): text is Login['use'] {
   return USES.some((use) => use === text)
 }
 
-type Completing = { readonly form: Form; readonly environment: Environment; readonly place: Place }
+type Completing = About & { readonly place: Place }
 type Written = { readonly username: string; readonly password: string; readonly use: string | undefined }
 
-function complete({ form, environment, place }: Completing, name: RegistryName, written: Written): readonly Found[] {
+function complete(about: Completing, name: RegistryName, written: Written): readonly Found[] {
+  const { form, environment, place, tokens } = about
   const own = name.registry === GITHUB ? ownCredential(form, environment) : { username: '', password: '' }
   const username = written.username === '' ? own.username : written.username
   // The token of the job belongs to the actor: with another name it would be a login that nobody meant.
   const password = written.password === '' && written.username === '' ? own.password : written.password
   const use = isUse(written.use) ? written.use : 'both'
   if (username !== '' && password !== '') {
-    return [{ login: { ...name, username, password, use, useGiven: written.use !== undefined }, place }]
+    const login = keysAt(name, { username, password, use, useGiven: written.use !== undefined }, tokens)
+    return [{ login, place }]
   }
   const missing = [...(username === '' ? ['user name'] : []), ...(password === '' ? ['password'] : [])].join(' and ')
   if (secretsWithheld(environment)) {
@@ -113,6 +156,24 @@ function complete({ form, environment, place }: Completing, name: RegistryName, 
   }
   return []
 }
+
+/**
+ * As in login-action, a user and a password at ECR are a pair of AWS keys, unless they are a token that somebody has asked
+ * for already.
+ */
+function keysAt(
+  name: RegistryName,
+  login: Omit<NamedLogin, keyof RegistryName>,
+  tokens: AwsAccess['tokens'],
+): NamedLogin | AwsLogin {
+  const { username, password, use } = login
+  const isKey = tokens !== 'never' && username !== TOKEN_USER && parseEcr(name.registry) !== undefined
+  if (!isKey) return { ...name, ...login }
+  return { ...name, use, identity: { kind: 'keys', accessKeyId: username, secretAccessKey: password } }
+}
+
+/** Whom a token of ECR is for ("Registry authentication in Amazon ECR"). */
+const TOKEN_USER = 'AWS'
 
 // GitHub hands no secrets to pull requests of forks and to Dependabot; their runs build and scan all the same.
 export function secretsWithheld(environment: Pick<Environment, 'actor' | 'pullRequest'>): boolean {

@@ -5,11 +5,19 @@ import { scalarText } from './yaml-list.ts'
 
 const LONGEST_FRAGMENT = 3
 // What is no secret in `registry-auth`. Every other key is taken for a misspelt `password`.
-const OPEN_KEYS = ['registry', 'username', 'use']
+const OPEN_KEYS = ['registry', 'username', 'use', 'role-to-assume']
+/** Secrets that are no inputs: of the runner's own services, and of an identity at AWS. */
+const RUNNER_SECRETS = [
+  'ACTIONS_RUNTIME_TOKEN',
+  'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_CONTAINER_AUTHORIZATION_TOKEN',
+]
 
 /**
  * Every text that no log may show, for `::add-mask::`, before anything else is printed: the secrets of all inputs line
- * by line, and the Basic credentials made of them; and the token of the runner's own services, which only actions get.
+ * by line, and the Basic credentials made of them; and those of the environment: tokens of the runner, keys of AWS.
  * Never throws for what an input holds.
  */
 export async function masksOf(variables: ProcessVariables): Promise<readonly string[]> {
@@ -19,7 +27,7 @@ export async function masksOf(variables: ProcessVariables): Promise<readonly str
   const texts = [
     form.text('token'),
     form.text('password'),
-    variables['ACTIONS_RUNTIME_TOKEN'] ?? '',
+    ...RUNNER_SECRETS.map((name) => variables[name] ?? ''),
     ...pairs.map(({ password }) => password),
     ...(await authTexts(form.text('registry-auth'))),
     ...(await keyTexts(form.text('registry-config'))),

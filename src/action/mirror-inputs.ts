@@ -54,10 +54,11 @@ export async function readMirrorInputs(variables: ProcessVariables, environment:
   mustName(form, { lines, path })
   refuseClashes(form, entries)
   const request = await readRequest(form, environment, { entries, file })
-  const { logins, settings, parallel, retries } = await readWay(form, environment, placesOf(entries))
+  const { logins, aws, settings, parallel, retries } = await readWay(form, environment, placesOf(entries))
   await closeForm(form)
   return {
     request,
+    aws,
     logins: joined(logins, file.logins, form.text('token').trim()),
     settings: [
       ...settings,

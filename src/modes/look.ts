@@ -120,7 +120,7 @@ function siteOf({ request, edges }: Run, image: Repository, names: Names): Site 
     name: remote.name,
     tags: names.tags.map(({ tag }) => tag),
     lookUp: (tag) => remote.resolve(tag),
-    pushRight: () => remote.pushRight({ session }),
+    pushRight: () => remote.pushRight({ session, create: !request.dryRun }),
   }
 }
 

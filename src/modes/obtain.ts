@@ -106,7 +106,8 @@ async function fetchStored(run: Run, { source, image: root, told }: Shelf, signa
 async function build({ edges, bases, over }: Run, order: BuildOrder, say: Say): Promise<Layout> {
   const { clock, scratch, reporter } = edges
   const exec = endedWith(over.signal, edges.exec)
-  const env = await edges.docker()
+  const pulled = bases.known ? bases.images.map(({ reference }) => reference.registry) : []
+  const env = await edges.docker([...new Set(pulled)])
   const builder = await chooseBuilder(order.build, { exec, env, scratch, reporter, bases })
   say(`by ${builder.name}: ${builder.why}`)
   const directory = join(scratch.directory, 'layout')

@@ -4,13 +4,13 @@ import { isSameOrigin } from '../net/redirect.ts'
 import type { Headers, Request, Send } from '../net/send.ts'
 import type { Identity } from './identity.ts'
 import { openLesson } from './lesson.ts'
+import { type LoginSource, openRenewal } from './renewal.ts'
 import { grantedActions, type Scope } from './scope.ts'
 import { basic, fetchToken, type Token } from './token.ts'
 import { tokenCache } from './token-cache.ts'
 
-export type AuthorizeOptions = {
+export type AuthorizeOptions = LoginSource & {
   readonly registry: { readonly name: string; readonly origin: URL }
-  readonly credential: () => Promise<Credential | undefined>
   /** sends to token services; without credentials of its own */
   readonly send: Send
   readonly now: () => Date
@@ -34,6 +34,7 @@ export type Authorizer = {
 
 export function authorizer(options: AuthorizeOptions): Authorizer {
   const tokens = tokenCache(freshToken, options.now)
+  const renewal = openRenewal(options)
   const lesson = openLesson({
     origin: options.registry.origin,
     send: options.send,
@@ -50,10 +51,11 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
         return send(sent)
       })
       const isOver = once === 'once' && proofIn(sent) !== undefined
-      if (!(await lesson.learn(response)) || isOver) return response
+      const told = await renewal.hear(response)
+      if (!(told.ranOut || (await lesson.learn(response))) || isOver) return told.response
       const again = await signedAnew(request, scopes, sent)
-      if (again === undefined) return response
-      await discard(response)
+      if (again === undefined) return told.response
+      await discard(told.response)
       return send(again)
     }
   }
@@ -61,6 +63,7 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
   /** What was just refused is not worth a second try; a password sent twice may lock its account. */
   async function signedAnew(request: Request, scopes: readonly Scope[], sent: Request): Promise<Request | undefined> {
     await tokens.drop(scopes, proofIn(sent))
+    await renewal.refuse(proofIn(sent))
     const again = await signed(request, scopes)
     return proofIn(again) === proofIn(sent) ? undefined : again
   }
@@ -82,11 +85,14 @@ export function authorizer(options: AuthorizeOptions): Authorizer {
 
   async function freshToken(scopes: readonly Scope[]): Promise<Token> {
     const { registry, send } = options
+    const ask = (credential: Credential | undefined) =>
+      fetchToken({ registry, challenge: lesson.challenge(), scopes, credential, now: options.now() }, send)
     const credential = await options.credential()
-    const token = await fetchToken(
-      { registry, challenge: lesson.challenge(), scopes, credential, now: options.now() },
-      send,
-    )
+    const token = await ask(credential).catch(async (error: unknown) => {
+      const other = await renewal.other(credential, error)
+      if (other === undefined) throw error
+      return ask(other)
+    })
     options.mask(token.text)
     return token
   }

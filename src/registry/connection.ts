@@ -1,4 +1,4 @@
-import type { Credential, RegistrySettings } from '../access.ts'
+import type { RegistrySettings } from '../access.ts'
 import { LadingError } from '../error.ts'
 import type { Digest } from '../image/digest.ts'
 import { DOCKER_HUB, isLoopback } from '../image/reference.ts'
@@ -11,6 +11,7 @@ import type { Send } from '../net/send.ts'
 import { withTrace } from '../net/trace.ts'
 import { type Authorizer, authorizer } from './authorize.ts'
 import { judge } from './diagnosis.ts'
+import type { LoginSource } from './renewal.ts'
 import type { Scope } from './scope.ts'
 import { withWholeTokens } from './token.ts'
 
@@ -93,7 +94,7 @@ const UPLOADS_PER_TRANSFER = 3
 export async function openConnection(
   registry: string,
   settings: RegistrySettings | undefined,
-  credential: () => Promise<Credential | undefined>,
+  login: LoginSource,
   policy: Policy,
 ): Promise<Connection> {
   const origin = await findOrigin(registry, settings, policy)
@@ -101,7 +102,7 @@ export async function openConnection(
   const tokenMeter = newMeter()
   const auth = authorizer({
     registry: { name: registry, origin },
-    credential,
+    ...login,
     send: pipeline({ ...policy, wire }, tokenMeter, withWholeTokens),
     now: policy.now,
     mask: policy.mask,

@@ -4,7 +4,7 @@ import { isTemporary, type Verdict } from '../net/retry.ts'
 import type { Response } from '../net/send.ts'
 import type { Identity } from './identity.ts'
 import { isUsedUp } from './pull-limit.ts'
-import { loginRemedy, pushRemedy } from './remedy.ts'
+import { loginRemedy, missingRemedy, pushRemedy } from './remedy.ts'
 
 /** What a registry says about a refusal (distribution spec, "Error Codes"), as far as it can be read. */
 export type Diagnosis = {
@@ -73,7 +73,7 @@ function classify(deed: Deed, diagnosis: Diagnosis): Class {
   if (diagnosis.status === 401) return unauthorised(deed)
   const denied = diagnosis.status === 403 || diagnosis.codes.includes('DENIED')
   if (denied && !isAbuseLimit(diagnosis)) return forbidden(deed)
-  return temporary(deed, diagnosis) ?? (deed.writing ? unwritten(diagnosis) : unread(diagnosis))
+  return temporary(deed, diagnosis) ?? (deed.writing ? unwritten(deed, diagnosis) : unread(diagnosis))
 }
 
 function forbidden({ writing, registry }: Deed): Class {
@@ -96,8 +96,8 @@ export function isAbuseLimit({ status, text }: Pick<Diagnosis, 'status' | 'text'
 const GATEWAY_HINT =
   'A proxy before the registry gave up waiting; raise its time limits (nginx: proxy_read_timeout, proxy_send_timeout).'
 
-function unwritten({ status, codes }: Diagnosis): Class {
-  if (codes.includes('NAME_UNKNOWN')) return { code: 'REPOSITORY_MISSING' }
+function unwritten({ registry }: Deed, { status, codes }: Diagnosis): Class {
+  if (codes.includes('NAME_UNKNOWN')) return missing(registry)
   if (status !== 413) return { code: 'CONTENT_REFUSED' }
   const hint = 'A proxy before the registry bounds uploads (nginx: client_max_body_size); raise its limit.'
   return { code: 'CONTENT_REFUSED', hint }
@@ -107,6 +107,11 @@ function unread({ status, text }: Diagnosis): Class {
   // What Go's and nginx's servers say to plain http on a TLS port.
   if (/HTTP request (?:was sent )?to (?:an )?HTTPS/i.test(text)) return { code: 'TLS_FAILED' }
   return { code: status === 404 ? 'SOURCE_MISSING' : 'REGISTRY_UNREACHABLE' }
+}
+
+function missing(registry: string): Class {
+  const hint = missingRemedy(registry)
+  return { code: 'REPOSITORY_MISSING', ...(hint === undefined ? {} : { hint }) }
 }
 
 /** A 401 after a token was given is about rights; before that it is about who we are. */

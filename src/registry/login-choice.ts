@@ -1,15 +1,15 @@
-import type { Login } from '../access.ts'
+import type { LoginPlace } from '../access.ts'
 
 /**
  * Which login to use for a repository: the user's own one with the longest prefix, else what Docker knows.
  * Someone who is refused stays refused: nothing falls back to anonymous.
  */
-export function chooseLogin(
-  logins: readonly Login[],
+export function chooseLogin<T extends LoginPlace>(
+  logins: readonly T[],
   registry: string,
   path: string,
   use: 'pull' | 'push',
-): Login | undefined {
+): T | undefined {
   return logins
     .filter(
       (login) =>

@@ -1,6 +1,7 @@
 import { LadingError } from '../error.ts'
 import { isReset } from '../net/trouble.ts'
 import { diagnose } from './diagnosis.ts'
+import { missingRemedy } from './remedy.ts'
 import { type Site, tagsUrl } from './site.ts'
 
 /**
@@ -20,5 +21,6 @@ export async function whyNotBegun(site: Site, thrown: unknown): Promise<unknown>
   const { status, codes, text } = await diagnose(answer)
   if (status !== 404 || !codes.includes('NAME_UNKNOWN')) return thrown
   const what = `pushing to ${site.name}: the registry breaks off uploads, and says of the repository ${text}`
-  return new LadingError('REPOSITORY_MISSING', what, { cause: thrown })
+  const hint = missingRemedy(site.connection.registry)
+  return new LadingError('REPOSITORY_MISSING', what, { cause: thrown, ...(hint === undefined ? {} : { hint }) })
 }

@@ -1,16 +1,32 @@
-import type { Credential, Login, RegistrySettings } from '../access.ts'
+import type { Login, LoginPlace, Mint, RegistrySettings } from '../access.ts'
 import type { Remote } from '../edges.ts'
 import { formatRepository, type Repository } from '../image/reference.ts'
 import { type Connection, openConnection, type Policy } from './connection.ts'
 import type { DockerLogins } from './docker-logins.ts'
 import { chooseLogin } from './login-choice.ts'
+import type { LoginSource } from './renewal.ts'
 import { openRepository } from './repository.ts'
 
+/** A login that the user named: with its secret, or one that is made when it is needed. */
+export type NamedAccess = Login | (LoginPlace & { readonly mint: Mint })
+
 export type RegistriesOptions = {
-  readonly logins: readonly Login[]
+  readonly logins: readonly NamedAccess[]
   readonly docker: DockerLogins
+  /** what makes logins for registries for which the user named none; default: nothing does */
+  readonly unnamed?: (registry: string, use: 'pull' | 'push') => Unnamed | undefined
+  /** what creates a repository that is missing; default: nothing does */
+  readonly creator?: (repository: Repository) => (() => Promise<void>) | undefined
   readonly settings: readonly RegistrySettings[]
   readonly policy: Policy
+}
+
+/** A mint, and whether it goes before the logins that docker knows. */
+export type Unnamed = {
+  readonly mint: Mint
+  /** tells mints of one registry apart: those who share a login share a connection */
+  readonly who: string
+  readonly isFirst: boolean
 }
 
 /**
@@ -25,20 +41,29 @@ export function openRegistries(options: RegistriesOptions): (repository: Reposit
     const login = chooseLogin(options.logins, repository.registry, repository.path, use)
     // By the login itself: one user may have a token for pulls and another one for pushes.
     const place = login === undefined ? await options.docker.placeOf(repository.registry, repository.path) : ''
-    const key = `${repository.registry} ${login === undefined ? place : options.logins.indexOf(login)}`
-    const known = connections.get(key) ?? connect(repository.registry, login, place)
+    const unnamed = login === undefined ? options.unnamed?.(repository.registry, use) : undefined
+    const who = unnamed === undefined ? place : `${place} ${unnamed.who}`
+    const key = `${repository.registry} ${login === undefined ? who : options.logins.indexOf(login)}`
+    const known =
+      connections.get(key) ??
+      connect(repository.registry, login === undefined ? openUnnamed(place, unnamed) : accessOf(login))
     connections.set(key, known)
     return known
   }
 
-  function connect(registry: string, login: Login | undefined, place: string): Promise<Connection> {
+  /** What docker knows, and what can be made. */
+  function openUnnamed(place: string, unnamed: Unnamed | undefined): LoginSource {
+    const known = () => options.docker.for(place)
+    if (unnamed === undefined) return { credential: known }
+    const { mint, isFirst } = unnamed
+    const [first, second] = isFirst ? [mint.get, known] : [known, mint.get]
+    return { credential: async () => (await first()) ?? second(), refuse: mint.refuse }
+  }
+
+  function connect(registry: string, access: LoginSource): Promise<Connection> {
     const settings = options.settings.find((entry) => entry.registry === registry)
-    const credential = async (): Promise<Credential | undefined> =>
-      login === undefined
-        ? options.docker.for(place)
-        : { kind: 'password', username: login.username, password: login.password }
     const { policy } = options
-    return openConnection(registry, settings, credential, {
+    return openConnection(registry, settings, access, {
       ...policy,
       parallel: settings?.parallel ?? policy.parallel,
     })
@@ -49,11 +74,18 @@ export function openRegistries(options: RegistriesOptions): (repository: Reposit
     const known =
       remotes.get(key) ??
       connectFirst(formatRepository(repository), async () => {
-        return openRepository(repository, use, await connectionFor(repository, use))
+        const create = use === 'push' ? options.creator?.(repository) : undefined
+        return openRepository(repository, use, await connectionFor(repository, use), create)
       })
     remotes.set(key, known)
     return known
   }
+}
+
+function accessOf(login: NamedAccess): LoginSource {
+  if ('mint' in login) return { credential: login.mint.get, refuse: login.mint.refuse }
+  const { username, password } = login
+  return { credential: async () => ({ kind: 'password', username, password }) }
 }
 
 /** A repository whose connection is made at the first request: nothing is looked up for what is never asked. */

@@ -8,6 +8,7 @@ import type { Response } from '../net/send.ts'
 import { pushBlob } from './blobs.ts'
 import { listRepositories } from './catalog.ts'
 import { type Connection, newMeter } from './connection.ts'
+import { makeRoom } from './existence.ts'
 import { forget, hasBlob } from './known-blobs.ts'
 import { putManifest, resolveManifest } from './manifests.ts'
 import { parsePullLimit } from './pull-limit.ts'
@@ -21,7 +22,12 @@ import { deleteTag } from './tag-removal.ts'
 import { putTags } from './tags-at-once.ts'
 
 /** A repository of a registry, as a store and as what a survey asks. */
-export function openRepository(repository: Repository, use: 'pull' | 'push', connection: Connection): Remote {
+export function openRepository(
+  repository: Repository,
+  use: 'pull' | 'push',
+  connection: Connection,
+  create?: () => Promise<void>,
+): Remote {
   const { path } = repository
   const scope: Scope = { path, actions: use === 'push' ? 'pull,push' : 'pull' }
   const meter = newMeter()
@@ -33,6 +39,7 @@ export function openRepository(repository: Repository, use: 'pull' | 'push', con
     send: connection.open([scope], meter),
     meter,
     learnt: nothingLearnt(),
+    ...(create === undefined ? {} : { create }),
   }
   return {
     name: site.name,
@@ -45,6 +52,7 @@ export function openRepository(repository: Repository, use: 'pull' | 'push', con
       return isStillThere
     },
     async push(descriptor, open, elsewhere) {
+      if (site.create !== undefined) await makeRoom(site, 'create')
       // What another image of this run has brought is nothing that an earlier run has left.
       const isKnown = connection.known.get(descriptor.digest)?.path === site.path
       const arrival = await pushContent(site, descriptor, open, elsewhere)

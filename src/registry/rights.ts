@@ -1,5 +1,6 @@
-import type { PushRight } from '../edges.ts'
+import type { PushQuestion, PushRight } from '../edges.ts'
 import { LadingError } from '../error.ts'
+import { makeRoom } from './existence.ts'
 import { loginRemedy, pushRemedy } from './remedy.ts'
 import { cancelSession, openSession } from './session.ts'
 import type { Site } from './site.ts'
@@ -9,7 +10,10 @@ import type { Site } from './site.ts'
  * service answers 200 also for fewer rights than were asked (SkipLabs/skip#1377). Where it does not tell, an upload
  * session is opened and cancelled; that writes nothing.
  */
-export async function askPushRight(site: Site, { session }: { readonly session: boolean }): Promise<PushRight> {
+export async function askPushRight(site: Site, { session, create }: PushQuestion): Promise<PushRight> {
+  const existence = session ? await makeRoom(site, create === true ? 'create' : 'look') : 'there'
+  // What is only looked at must do without the question that an upload would answer.
+  if (existence === 'missing') return { granted: true, shownBy: 'nothing' }
   const granted = await site.connection.auth.granted(site.scope)
   if (granted !== undefined) return judgeToken(site, granted)
   return session ? tryUpload(site) : { granted: true, shownBy: 'nothing' }

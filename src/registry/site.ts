@@ -18,6 +18,8 @@ export type Site = {
   readonly send: Send
   readonly meter: Meter
   readonly learnt: Learnt
+  /** creates this repository, where the user wants that */
+  readonly create?: () => Promise<void>
 }
 
 /** What was learnt of a repository while working with it. */
@@ -40,9 +42,13 @@ export type Learnt = {
   readonly listedReferrers: Set<Digest>
   /** whether the repository has the list of referrers; `undefined` while nobody knows */
   referrersApi: boolean | undefined
+  /** whether the repository is there, once somebody looked because it would have to be created */
+  existence: Promise<Existence> | undefined
   /** requests that mounts from lenders have saved, and no look has spent */
   saved: number
 }
+
+export type Existence = 'there' | 'missing' | 'created'
 
 export function nothingLearnt(): Learnt {
   return {
@@ -56,6 +62,7 @@ export function nothingLearnt(): Learnt {
     lendersAbove: new Map(),
     listedReferrers: new Set(),
     referrersApi: undefined,
+    existence: undefined,
     saved: 0,
   }
 }
