@@ -299,6 +299,66 @@ describe('logins', () => {
     expect(error.message).toContain('is not a registry')
   })
 
+  describe('at Amazon ECR', () => {
+    const HOST = '123456789012.dkr.ecr.eu-central-1.amazonaws.com'
+    const ROLE = 'arn:aws:iam::123456789012:role/ci/publish'
+    const entry = (...lines: readonly string[]) => [`- registry: ${HOST}/acme`, ...lines].join('\n  ')
+
+    test('by default a token is asked for where nobody is named, and no repository is created', async () => {
+      const { aws } = await read({ images: `${HOST}/api` })
+      expect(aws).toEqual({ tokens: 'auto', logins: [], createRepository: false })
+      const other = await read({ ecr: 'true', 'create-repository': 'true' })
+      expect(other.aws).toMatchObject({ tokens: 'always', createRepository: true })
+    })
+
+    test('a role stands for a login', async () => {
+      const { aws, secrets } = await read({ 'registry-auth': entry(`role-to-assume: ${ROLE}`, 'use: push') })
+      const identity = { kind: 'role', role: ROLE }
+      expect(aws.logins).toEqual([{ registry: HOST, prefix: 'acme', use: 'push', identity }])
+      expect(secrets.logins).toEqual([])
+    })
+
+    test('user and password are AWS keys, as in login-action; a token that is there already is a password', async () => {
+      const keys = { 'registry-auth': entry('username: AKIA1', 'password: secret') }
+      const identity = { kind: 'keys', accessKeyId: 'AKIA1', secretAccessKey: 'secret' }
+      expect((await read(keys)).aws.logins).toMatchObject([{ registry: HOST, use: 'both', identity }])
+      const single = await read({ images: `${HOST}/api`, username: 'AKIA1', password: 'secret' })
+      expect(single.aws.logins).toMatchObject([{ prefix: '', identity }])
+      for (const more of [{ 'registry-auth': entry('username: AWS', 'password: secret') }, { ...keys, ecr: 'false' }]) {
+        const { aws, secrets } = await read(more)
+        expect([aws.logins, secrets.logins]).toMatchObject([[], [{ registry: HOST, password: 'secret' }]])
+      }
+    })
+
+    test('a pull request of a fork has no identity, and no mistake', async () => {
+      const change = { event: 'pull_request', pullRequest: { number: 1, fromFork: true } }
+      const { aws, notices } = await read({ 'registry-auth': entry(`role-to-assume: ${ROLE}`) }, change)
+      expect(aws.logins).toEqual([])
+      expect(notices).toEqual([`${HOST} is used without a login: this event gets no identity`])
+    })
+
+    test.each([
+      ['a role elsewhere', `- registry: ghcr.io\n  role-to-assume: ${ROLE}`, {}, 'ghcr.io is none'],
+      ['a role and a password', entry(`role-to-assume: ${ROLE}`, 'password: x'), {}, 'stands for password'],
+      ['a role that is none', entry('role-to-assume: publish'), {}, '“publish” is no role such as arn:aws:iam::'],
+      ['a role without tokens', entry(`role-to-assume: ${ROLE}`), { ecr: 'false' }, '`ecr: false` does not let it'],
+      ['a misspelt key', entry(`role-to-asume: ${ROLE}`), {}, 'did you mean `role-to-assume`?'],
+      [
+        'two logins',
+        `${entry(`role-to-assume: ${ROLE}`)}\n${entry('username: a', 'password: b')}`,
+        {},
+        'two logins to',
+      ],
+    ])('%s is a mistake', async (_name, auth, more, text) => {
+      const error = await failure({ ...IMAGE, 'registry-auth': auth, ...more })
+      expect(error.message).toContain(text)
+    })
+
+    test('what `ecr` says is auto, true or false', async () => {
+      expect((await failure({ ...IMAGE, ecr: 'off' })).message).toContain('`ecr`')
+    })
+  })
+
   test('an empty password is LOGIN_FAILED, beside another mistake INPUT_INVALID', async () => {
     const alone = await failure({ ...IMAGE, username: 'u' })
     expect(alone.code).toBe('LOGIN_FAILED')

@@ -9,11 +9,11 @@ import type { ProxySettings } from '../../src/net/proxy.ts'
 import type { Send } from '../../src/net/send.ts'
 import { openWire, type TimeLimits } from '../../src/net/wire.ts'
 import type { DockerLogins } from '../../src/registry/docker-logins.ts'
-import { openRegistries } from '../../src/registry/registries.ts'
+import { type NamedAccess, openRegistries, type RegistriesOptions } from '../../src/registry/registries.ts'
 import { type RegistryOptions, startRegistry } from './registry/server.ts'
 
-export type ClientOptions = {
-  readonly logins?: readonly Login[]
+export type ClientOptions = Pick<RegistriesOptions, 'unnamed' | 'creator'> & {
+  readonly logins?: readonly NamedAccess[]
   readonly docker?: DockerLogins
   readonly settings?: readonly RegistrySettings[]
   readonly proxy?: ProxySettings
@@ -61,6 +61,8 @@ export function openClient(options: ClientOptions = {}): Client {
   const remote = openRegistries({
     logins: options.logins ?? [],
     docker: options.docker ?? dockerWith({}),
+    ...(options.unnamed === undefined ? {} : { unnamed: options.unnamed }),
+    ...(options.creator === undefined ? {} : { creator: options.creator }),
     settings,
     policy: {
       wire: around(wire.send),
