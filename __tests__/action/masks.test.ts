@@ -42,6 +42,20 @@ test('the token of the services of the runner is masked', async () => {
   expect(await masksOf(variables)).toEqual(['runtime-1'])
 })
 
+test.each([
+  'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_CONTAINER_AUTHORIZATION_TOKEN',
+])('%s is masked', async (name) => {
+  expect(await masksOf({ ...withInputs({}), [name]: 'planted-1', AWS_ACCESS_KEY_ID: 'AKIA1' })).toEqual(['planted-1'])
+})
+
+test('a role is no secret', async () => {
+  const auth = '- registry: public.ecr.aws\n  role-to-assume: arn:aws:iam::123456789012:role/publish'
+  expect(await masksOf(withInputs({ 'registry-auth': auth }))).toEqual([])
+})
+
 test('a password of several lines is masked line by line', async () => {
   const key = '{\n  "private_key": "abc",\n}\n'
   const masks = await masksOf(withInputs({ username: '_json_key', password: key }))

@@ -32,7 +32,7 @@ test('a missing repository is created where rights are asked, by one question', 
   await remote.resolve('1.0')
   expect(await remote.pushRight({ session: true, create: true })).toEqual({ granted: true, shownBy: 'session' })
   expect(created).toEqual(['acme/api'])
-  expect(steps(registry)).toEqual(['manifest-head', 'tags', 'upload-open', 'upload-cancel'])
+  expect(steps(registry)).toEqual(['manifest-head', 'manifest-get', 'upload-open', 'upload-cancel'])
 })
 
 test('one that is missing is only seen, and not created, where nothing may be written', async () => {
@@ -40,7 +40,7 @@ test('one that is missing is only seen, and not created, where nothing may be wr
   await remote.resolve('1.0')
   expect(await remote.pushRight({ session: true })).toEqual({ granted: true, shownBy: 'nothing' })
   expect(created).toEqual([])
-  expect(steps(registry)).toEqual(['manifest-head', 'tags'])
+  expect(steps(registry)).toEqual(['manifest-head', 'manifest-get'])
 })
 
 test('one is created before the first of several uploads, once', async () => {
@@ -52,7 +52,7 @@ test('one is created before the first of several uploads, once', async () => {
     remote.push(other, async () => Readable.from([Buffer.from('another')])),
   ])
   expect(created).toEqual(['acme/api'])
-  expect(steps(registry).slice(0, 2)).toEqual(['manifest-head', 'tags'])
+  expect(steps(registry).slice(0, 2)).toEqual(['manifest-head', 'manifest-get'])
   expect(registry.repositories.get('acme/api')?.blobs.size).toBe(2)
 })
 
@@ -81,7 +81,7 @@ test('one that breaks off uploads while it is missing, as ECR does, is created b
   await remote.resolve('1.0')
   await remote.push(BLOB, async () => Readable.from([BYTES]))
   expect(created).toEqual(['acme/api'])
-  expect(steps(registry)).toEqual(['manifest-head', 'tags', 'mount', 'upload-put'])
+  expect(steps(registry)).toEqual(['manifest-head', 'manifest-get', 'mount', 'upload-put'])
 })
 
 test('what stands in the way of its creation is what the push fails with', async () => {
@@ -98,5 +98,5 @@ test('without the wish nothing is asked or created', async () => {
   await remote.resolve('1.0')
   const right = await remote.pushRight({ session: true, create: true })
   expect(right).toMatchObject({ granted: false, code: 'REPOSITORY_MISSING' })
-  expect(steps(registry)).not.toContain('tags')
+  expect(steps(registry)).not.toContain('manifest-get')
 })

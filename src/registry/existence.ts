@@ -1,6 +1,7 @@
+import { ACCEPTED_MANIFESTS } from '../image/media-type.ts'
 import { discard } from '../net/read.ts'
 import { diagnose } from './diagnosis.ts'
-import { type Existence, looksNew, type Site, tagsUrl } from './site.ts'
+import { type Existence, looksNew, manifestUrl, type Site } from './site.ts'
 
 /**
  * Sees to it that the repository is there, where the user wants missing ones created: one that looks new is asked for,
@@ -21,7 +22,11 @@ export function makeRoom(site: Site, how: 'create' | 'look'): Promise<Existence>
 }
 
 async function look(site: Site): Promise<Existence> {
-  const response = await site.send({ method: 'GET', url: tagsUrl(site, 1), signal: site.connection.policy.signal })
+  // Any tag does: a GET says what is not there, and needs no right that the publish does not need anyway (ECR's list of
+  // tags wants `ecr:ListImages`, which "IAM permissions for pushing an image" leaves out).
+  const url = manifestUrl(site, 'latest')
+  const headers = { accept: ACCEPTED_MANIFESTS }
+  const response = await site.send({ method: 'GET', url, headers, signal: site.connection.policy.signal })
   if (response.status === 404 && (await diagnose(response)).codes.includes('NAME_UNKNOWN')) return 'missing'
   // What else it says is said again, and explained, where something is written.
   await discard(response)
