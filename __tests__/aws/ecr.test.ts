@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openEcr } from '../../src/aws/ecr.ts'
 import { LadingError } from '../../src/error.ts'
-import { openWire } from '../../src/net/wire.ts'
 import { JOB_TOKEN, keysOf } from '../support/aws/notes.ts'
-import { type Aws, type AwsOptions, startAws, withJobToken } from '../support/aws/server.ts'
+import { type Aws, type AwsOptions, withJobToken } from '../support/aws/server.ts'
 import { claimIn, signatureOf } from '../support/aws/signature.ts'
+import { reaching, type Variables } from './policy.ts'
 
 const HOST = '123456789012.dkr.ecr.eu-central-1.amazonaws.com'
 const ROLE = 'arn:aws:iam::123456789012:role/publish'
@@ -15,51 +15,16 @@ const JOB = { accessKeyId: 'AKIAJOB', secretAccessKey: 'planted-secret-job' }
 const IN_ENVIRONMENT = { AWS_ACCESS_KEY_ID: JOB.accessKeyId, AWS_SECRET_ACCESS_KEY: JOB.secretAccessKey }
 const HOUR_MS = 3600_000
 
-type Variables = Readonly<Record<string, string>>
-
-/** AWS, and the room that talks to it, with a clock that moves when it is told to. */
+/** AWS, and the room that talks to it. */
 async function given(options: AwsOptions = {}, variablesOf: (aws: Aws) => Variables = () => ({})) {
-  let jumped = 0
-  const now = () => Date.now() + jumped
-  const aws = await startAws({ ...options, now })
-  const masks: string[] = []
-  const debug: string[] = []
-  const signal = new AbortController().signal
-  const wire = openWire({
-    userAgent: 'lading/test',
-    signal,
-    proxy: { except: '' },
-    settings: () => ({}),
-    connections: 4,
-  })
-  onTestFinished(() => wire.close())
-  const ecr = openEcr({
-    variables: { ...aws.variables, ...variablesOf(aws) },
-    wire: wire.send,
-    nearby: wire.send,
-    signal,
-    retries: 2,
-    now: () => new Date(now()),
-    sleep: async () => undefined,
-    random: () => 0,
-    debug: (line) => debug.push(line),
-    mask: (secret) => masks.push(secret),
-  })
+  const reached = await reaching(options, variablesOf)
+  const ecr = openEcr(reached.policy)
   const mint = (registry = HOST, who: Parameters<typeof ecr.mint>[1] = 'anywhere') => {
     const made = ecr.mint(registry, who)
     if (made === undefined) throw new Error(`${registry} is none of ECR`)
     return made
   }
-  return {
-    aws,
-    ecr,
-    mint,
-    masks,
-    debug,
-    pass: (milliseconds: number) => {
-      jumped += milliseconds
-    },
-  }
+  return { ...reached, ecr, mint }
 }
 
 const role = { kind: 'role', role: ROLE } as const
