@@ -52,6 +52,13 @@ test('a pull from ECR Public takes the login that keys give', async () => {
   expect(await ecr.unnamed(PUBLIC, 'pull')?.mint.get()).toMatchObject({ password: aws.password(1) })
 })
 
+test('with `ecr: true` a pull from ECR Public asks whoever there is, and says why there is no login', async () => {
+  const { ecr, aws } = await opened({ tokens: 'always' }, { machine: 'runner' }, {})
+  expect(await ecr.unnamed(PUBLIC, 'pull')?.mint.get()).toMatchObject({ password: aws.password(1) })
+  const denied = await opened({ tokens: 'always' }, { errors: DENIED })
+  await expect(denied.ecr.unnamed(PUBLIC, 'pull')?.mint.get()).rejects.toMatchObject({ code: 'LOGIN_FAILED' })
+})
+
 test('a push to ECR Public says why there is none', async () => {
   const { ecr } = await opened({}, { errors: DENIED })
   await expect(ecr.unnamed(PUBLIC, 'push')?.mint.get()).rejects.toMatchObject({ code: 'LOGIN_FAILED' })

@@ -117,8 +117,10 @@ describe('a login comes', () => {
   })
 
   test('from the machine, when there is nothing else', async () => {
-    const { aws, mint } = await given({ machine: 'runner' })
+    const { aws, mint, masks } = await given({ machine: 'runner' })
     await mint().get()
+    const { secretAccessKey, sessionToken } = keysOf('runner')
+    expect(masks).toEqual(expect.arrayContaining([secretAccessKey, sessionToken]))
     expect(aws.asked).toEqual([
       'metadata PUT /latest/api/token',
       'metadata GET /latest/meta-data/iam/security-credentials/',
@@ -162,6 +164,15 @@ describe('a login is made', () => {
     const { aws, mint } = await given({ keys: [JOB] }, () => IN_ENVIRONMENT)
     await Promise.all([mint().get(), mint().get(), mint().get()])
     expect(aws.asked).toHaveLength(1)
+  })
+
+  test('once for all who find at the same time that it has run out', async () => {
+    const { aws, mint, pass } = await given({ keys: [JOB] }, () => IN_ENVIRONMENT)
+    await mint().get()
+    pass(12 * HOUR_MS)
+    const all = await Promise.all([mint().get(), mint().get(), mint().get()])
+    expect(all).toEqual(Array(3).fill(expect.objectContaining({ password: aws.password(2) })))
+    expect(aws.asked).toHaveLength(2)
   })
 
   test('for each account and region by itself, whose keys are asked for once in a region', async () => {

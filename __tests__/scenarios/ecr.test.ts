@@ -7,7 +7,7 @@ import { selfSignedCertificate } from '../support/registry/certificate.ts'
 import type { Runner } from '../support/runner.ts'
 import { basic, filesOf, told } from './leaks.ts'
 import { fakeDocker } from './programs.ts'
-import { expectGreen, expectRed, layout, registry, runner, shown, tagsOf, unscanned } from './stage.ts'
+import { expectGreen, expectRed, layout, messagesOf, registry, runner, shown, tagsOf, unscanned } from './stage.ts'
 import { openTunnel } from './tunnel.ts'
 
 const HOST = '123456789012.dkr.ecr.eu-central-1.amazonaws.com'
@@ -47,6 +47,17 @@ async function atAws(options: AwsOptions = {}) {
 async function dockerfile(on: Runner, inputs: Readonly<Record<string, string>>, base = 'scratch') {
   await writeFile(join(on.workspace, 'Dockerfile'), `FROM ${base}\n`)
   return { ...inputs, layout: '' }
+}
+
+/** A build that shows which logins it was given. */
+const SHOWING = {
+  build: `
+    fs.copyFileSync(process.env.DOCKER_CONFIG + '/config.json', __dirname + '/seen-config.json')
+    fs.cpSync(__dirname + '/../workspace/layout', destination(), { recursive: true })`,
+}
+
+async function seenAuths(on: Runner): Promise<Readonly<Record<string, { readonly auth: string }>>> {
+  return JSON.parse(await readFile(join(on.bin, 'seen-config.json'), 'utf8')).auths
 }
 
 describe('publish to ECR', () => {
@@ -117,20 +128,28 @@ describe('publish to ECR', () => {
   test('gives the build a login to the registry of its base, too', async () => {
     const { on, aws, ecr, env, inputs } = await atAws({ keys: [JOB] })
     ecr.create('acme/api')
-    await fakeDocker(on, {
-      build: `
-        fs.copyFileSync(process.env.DOCKER_CONFIG + '/config.json', __dirname + '/seen-config.json')
-        fs.cpSync(__dirname + '/../workspace/layout', destination(), { recursive: true })`,
-    })
+    await fakeDocker(on, SHOWING)
     const built = await dockerfile(on, inputs, `${BASES}/bases/node:24`)
     expectGreen(await on.step({ inputs: built, env: { ...env, ...KEYS } }))
-    const config: { auths: Record<string, { auth: string }> } = JSON.parse(
-      await readFile(join(on.bin, 'seen-config.json'), 'utf8'),
-    )
     expect(aws.asked).toContain('ecr GetAuthorizationToken us-west-2 AKIAJOB')
-    expect(config.auths[BASES]?.auth).toBe(basic('AWS', aws.password(2)))
+    expect((await seenAuths(on))[BASES]?.auth).toBe(basic('AWS', aws.password(2)))
     const given = JSON.stringify(await on.calls())
     expect(SECRETS.filter((secret) => given.includes(secret))).toEqual([])
+  })
+
+  test('warns when the base gets no login, and gives the build none that is for pushing', async () => {
+    const { on, aws, ecr, env, inputs } = await atAws({ roles: [ROLE] })
+    ecr.create('acme/api')
+    await fakeDocker(on, SHOWING)
+    const built = await dockerfile(on, inputs, `${BASES}/bases/node:24`)
+    const end = await on.step({
+      inputs: { ...built, 'registry-auth': `${AS_ROLE}  use: push\n` },
+      env: { ...env, ...KEYS, ...withJobToken(aws) },
+    })
+    expectGreen(end)
+    const [warning] = messagesOf(end.main.log, 'warning').filter((text) => text.includes(BASES))
+    expect(warning).toContain(`the build has no login to ${BASES}: asking AWS for a login to ${BASES}: AWS says`)
+    expect(Object.keys(await seenAuths(on)).filter((server) => server.includes('amazonaws'))).toEqual([])
   })
 
   test('with `ecr: false` asks AWS for nothing', async () => {

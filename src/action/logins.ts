@@ -113,7 +113,6 @@ function readRole(about: Completing, name: RegistryName, { role, use, values }: 
   if (why !== undefined) form.mistakes.push({ ...place, text: why })
   if (secrets.length > 0)
     form.mistakes.push({ ...place, text: `role-to-assume stands for ${secrets.join(' and ')}: leave one of them out` })
-  if (why !== undefined || secrets.length > 0) return []
   if (secretsWithheld(environment)) {
     form.notices.push(`${name.registry} is used without a login: this event gets no identity`)
     return []

@@ -97,7 +97,7 @@ function openMint(registry: string, { ecr, keys }: Minting, policy: AwsPolicy): 
     get: async () => (await get())?.credential,
     refuse(credential) {
       const isYoung = last !== undefined && policy.now().getTime() - last.made < YOUNG_MS
-      if (last?.credential === credential && !isYoung) refused.add(credential)
+      if (!isYoung) refused.add(credential)
     },
   }
 }

@@ -47,7 +47,7 @@ export function password(count: number): string {
 }
 
 /** Why a request is not let in; the words are those of AWS. */
-function faultOf(request: SignedRequest, service: string, { known }: Notes): Reply | undefined {
+function faultOf(request: SignedRequest, service: string, { known, now }: Notes): Reply | undefined {
   const claim = claimIn(request)
   const keys = known.get(claim?.accessKeyId ?? '')
   if (claim === undefined || keys === undefined) {
@@ -59,6 +59,11 @@ function faultOf(request: SignedRequest, service: string, { known }: Notes): Rep
   const isSigned = claim.signature === signatureOf(request, claim, keys.secretAccessKey)
   if (!isWhole || !isSigned || claim.service !== service) {
     return failed('InvalidSignatureException', 'The request signature we calculated does not match.')
+  }
+  // "Elements of an AWS API request signature": within five minutes of the time in it.
+  const signed = String(request.headers['x-amz-date']).replace(/^(.{4})(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5')
+  if (!(Math.abs(Date.parse(signed) - now()) < 5 * 60_000)) {
+    return failed('InvalidSignatureException', 'Signature expired')
   }
   const isCurrent = request.headers['x-amz-security-token'] === keys.sessionToken
   return isCurrent
