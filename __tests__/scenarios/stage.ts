@@ -63,7 +63,7 @@ export function expectGreen(end: StepEnd, kept: readonly string[] = []): void {
 /** A step that failed as it should: red, with one annotation that holds message and hint, and nothing left behind. */
 export function expectRed(end: StepEnd, code: string, kept: readonly string[] = []): string {
   const { main } = end
-  expect([main.outputs['failure-reason'], main.report?.failure?.code]).toEqual([code, code])
+  expect([main.outputs['failure-reason'], main.report?.failure?.code], main.log.text).toEqual([code, code])
   expect(main.exitCode).toBe(1)
   const errors = errorsOf(end)
   expect(errors).toHaveLength(1)

@@ -31,7 +31,7 @@ export type MirrorInputs = Way & {
 const HOUR_MS = 3_600_000
 const LONGEST_LOCK = 64 * 1024 * 1024
 /** What goes on beside the transfers, which are bounded for each registry, are looks and small manifests. */
-const IMAGES_AT_A_TIME = 32
+const IMAGES_AT_A_TIME = 16
 
 const CHECKS = { false: 'off', true: 'report', strict: 'strict' } as const
 const CARRIED = { true: 'copied', recheck: 'recheck', false: 'no' } as const

@@ -17,7 +17,7 @@ export type AskFrom = (from: number) => Promise<Response>
 export function resumed(site: Site, { size }: Descriptor, first: Response, askFrom: AskFrom): Readable {
   const { policy } = site.connection
 
-  let response = first
+  let response = heard(first)
   let got = 0
   let failures = 0
   let isOver = false
@@ -29,7 +29,7 @@ export function resumed(site: Site, { size }: Descriptor, first: Response, askFr
       // Whoever reads has had enough, or all that there is.
       if (broken === undefined || isOver || got === size) return
       await waitBeforeRest(networkTrouble(broken.thrown, response.url))
-      response = await askFrom(got)
+      response = heard(await askFrom(got))
       skip = response.status === 206 ? 0 : got
     }
   }
@@ -67,4 +67,13 @@ export function resumed(site: Site, { size }: Descriptor, first: Response, askFr
     response.body.destroy()
   })
   return stream
+}
+
+/**
+ * An answer whose trouble does not end the process when nobody reads it (any more): a step that is over ends its requests,
+ * and a stream that is ended before its end says so as an error (undici, `BodyReadable._destroy`).
+ */
+function heard(response: Response): Response {
+  response.body.on('error', () => undefined)
+  return response
 }
