@@ -146,7 +146,7 @@ test('killed at any request of a mirror, no tag stands before its time, and the 
 }, async () => {
   const counts = await requestsOfACleanMirror()
   const moments = counts.flatMap((count, which) => Array.from({ length: count }, (_, at) => ({ which, nth: at + 1 })))
-  expect(moments.length).toBeGreaterThan(30)
+  expect(moments.length).toBeGreaterThan(25)
   const walk = moments.values()
   await Promise.all(
     Array.from({ length: AT_A_TIME }, async () => {
@@ -156,8 +156,8 @@ test('killed at any request of a mirror, no tag stands before its time, and the 
 })
 
 const SOURCE = 'up/app'
-/** Two images of two platforms: one index each, and a signature of the first one. */
-const MIRRORED_TAGS = ['1.0', '1.1']
+/** An image of two platforms, and its signature. */
+const MIRRORED_TAGS = ['1.0']
 
 async function openMirrorStage() {
   const [runner, ...registries] = await Promise.all([makeRunner(), startRegistry(), startRegistry()])
