@@ -16,7 +16,7 @@ import type { Run, Say } from './run.ts'
  */
 export async function carryAlong(
   run: Run,
-  { admitted, source, image }: Approved,
+  { admitted, source }: Approved,
   deliveries: readonly Delivery[],
 ): Promise<readonly Delivery[]> {
   const wanted = deliveries.filter((delivery) => delivery.arrived && isAsked(run, delivery, admitted))
@@ -25,12 +25,7 @@ export async function carryAlong(
   )
   if (targets.length === 0) return deliveries
   // What was read already is not read again: at Docker Hub each manifest is a pull.
-  const own = new Set(image.content.map(({ digest }) => digest))
-  const origin = (remote: Remote): ReferrerCopy['source'] => ({
-    ...remote,
-    fetch: (descriptor) => (own.has(descriptor.digest) ? source : remote).fetch(descriptor),
-  })
-  const carried = await run.phase('referrers', (say) => carryTo(run, admitted, { targets, origin, say }))
+  const carried = await run.phase('referrers', (say) => carryTo(run, admitted, { targets, image: source, say }))
   const errors = new Map(carried.flatMap(({ target, error }) => (error === undefined ? [] : [[target.name, error]])))
   return deliveries.map((delivery): Delivery => {
     const error = errors.get(delivery.destination.target.name)
@@ -44,9 +39,7 @@ export async function recheckReferrers(run: Run, image: Descriptor): Promise<voi
   if (request.origin.kind !== 'registry' || request.origin.referrers !== 'recheck' || request.dryRun) return
   const targets = elsewhere(run)
   if (targets.length === 0) return
-  const carried = await run.phase('referrers', (say) =>
-    carryTo(run, image, { targets, origin: (remote) => remote, say }),
-  )
+  const carried = await run.phase('referrers', (say) => carryTo(run, image, { targets, say }))
   const [failed] = carried.flatMap(({ error }) => (error === undefined ? [] : [error]))
   if (failed !== undefined) throw failed
 }
@@ -63,23 +56,18 @@ function elsewhere(run: Run): readonly Remote[] {
   return others.map((image) => edges.stores.remote(image, 'push'))
 }
 
-type Way = {
-  readonly targets: readonly Remote[]
-  /** what is read of the repository that the image comes from */
-  readonly origin: (remote: Remote) => ReferrerCopy['source']
-  readonly say: Say
-}
+type Way = Pick<ReferrerCopy, 'image'> & { readonly targets: readonly Remote[]; readonly say: Say }
 
 async function carryTo(
   { request, edges }: Run,
-  image: Descriptor,
-  { targets, origin, say }: Way,
+  root: Descriptor,
+  { say, ...way }: Way,
 ): Promise<readonly ReferrersCarried[]> {
   if (request.origin.kind !== 'registry') return []
-  const source = origin(edges.stores.remote(request.origin.from, 'pull'))
+  const source = edges.stores.remote(request.origin.from, 'pull')
   const { signal, sleep } = edges.clock
   const wish = { filters: [], digestTags: true }
-  const carried = await copyReferrers(image, { source, targets, wish, signal, sleep }).catch((thrown: unknown) => {
+  const carried = await copyReferrers(root, { ...way, source, wish, signal, sleep }).catch((thrown: unknown) => {
     throw explained(thrown)
   })
   for (const one of carried) tellOf(one, edges.reporter)
