@@ -1,17 +1,17 @@
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { isDiskFull, LadingError } from '../error.ts'
 import type { Descriptor } from '../image/descriptor.ts'
 import { algorithmOf, type Digest, hexOf, tryParseDigest } from '../image/digest.ts'
-import { MANIFEST_LIMIT } from '../image/manifest.ts'
-import { isManifest, MEDIA_TYPE } from '../image/media-type.ts'
+import { MEDIA_TYPE } from '../image/media-type.ts'
 import { copyGraph } from './copy.ts'
+import { manifestsOnce } from './manifests-once.ts'
 import { openLayout } from './oci-layout.ts'
 import type { Arrival, Layout, Source, Target } from './store.ts'
-import { readVerified, verified } from './verify.ts'
+import { verified } from './verify.ts'
 
 /** An OCI layout that is being written, and what of it is there already. */
 export type LayoutTarget = Source &
@@ -31,27 +31,10 @@ export async function stageLayout(
   signal: AbortSignal,
 ): Promise<Layout> {
   const target = await openLayoutTarget(directory, source.name, signal)
+  // Each manifest is needed twice: to look what it points at, and to keep it.
   await copyGraph(root, { source: manifestsOnce(source), target, signal })
   await target.complete(root)
   return openLayout(directory, source.name)
-}
-
-/**
- * A source of which no manifest is read twice, once to look what it points at and once to keep it: at Docker Hub each time
- * is a pull. What was read is held until it is asked for again.
- */
-function manifestsOnce(source: Source): Source {
-  const held = new Map<Digest, Uint8Array>()
-  async function fetch(descriptor: Descriptor): Promise<Readable> {
-    if (!isManifest(descriptor.mediaType)) return source.fetch(descriptor)
-    const { digest } = descriptor
-    const known = held.get(digest)
-    const bytes = known ?? (await readVerified(descriptor, await source.fetch(descriptor), MANIFEST_LIMIT, source.name))
-    if (known === undefined) held.set(digest, bytes)
-    else held.delete(digest)
-    return Readable.from([bytes])
-  }
-  return { name: source.name, resolve: (tagOrDigest) => source.resolve(tagOrDigest), fetch }
 }
 
 /**

@@ -1,9 +1,5 @@
-import { Readable } from 'node:stream'
+import { manifestsOnce } from '../../content/manifests-once.ts'
 import type { Source } from '../../content/store.ts'
-import { readVerified } from '../../content/verify.ts'
-import type { Descriptor } from '../../image/descriptor.ts'
-import type { Digest } from '../../image/digest.ts'
-import { MANIFEST_LIMIT } from '../../image/manifest.ts'
 import { isManifest } from '../../image/media-type.ts'
 import { DOCKER_HUB, type Repository } from '../../image/reference.ts'
 import { type MirrorRun, remoteOf } from './ledger.ts'
@@ -14,27 +10,13 @@ import { type MirrorRun, remoteOf } from './ledger.ts'
  */
 export function readCounted(run: MirrorRun, repository: Repository): Source {
   const remote = remoteOf(run, repository, 'pull')
-  const held = new Map<Digest, Promise<Uint8Array>>()
-
-  async function read(descriptor: Descriptor): Promise<Uint8Array> {
-    if (repository.registry === DOCKER_HUB) run.facts.pulls.spent += 1
-    return readVerified(descriptor, await remote.fetch(descriptor), MANIFEST_LIMIT, remote.name)
-  }
-
-  return {
+  return manifestsOnce({
     name: remote.name,
     resolve: (tagOrDigest) => remote.resolve(tagOrDigest),
-    async fetch(descriptor) {
-      if (!isManifest(descriptor.mediaType)) return remote.fetch(descriptor)
-      const known = held.get(descriptor.digest) ?? read(descriptor)
-      held.set(descriptor.digest, known)
-      try {
-        return Readable.from([await known])
-      } catch (error) {
-        // What could not be read now may be read later.
-        held.delete(descriptor.digest)
-        throw error
-      }
+    fetch: (descriptor) => {
+      const isPull = repository.registry === DOCKER_HUB && isManifest(descriptor.mediaType)
+      if (isPull) run.facts.pulls.spent += 1
+      return remote.fetch(descriptor)
     },
-  }
+  })
 }
